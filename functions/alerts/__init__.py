@@ -1,0 +1,1 @@
+"""Alerts: keep each organization's alerts within its retention."""

@@ -1,0 +1,1 @@
+"""Error records: keep the error log within its retention."""

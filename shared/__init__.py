@@ -1,0 +1,1 @@
+"""What every function leans on; knows no domain."""

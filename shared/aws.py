@@ -1,0 +1,59 @@
+"""AWS clients: made at first use, one per service and process."""
+
+from __future__ import annotations
+
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+# A route that is missing from a VPC must be an error within a call's time, not a hang to the deadline.
+CONNECT_TIMEOUT_SECONDS = 3
+READ_TIMEOUT_SECONDS = 10
+# The inbox redelivers and a state machine retries: the client only rides out a single hiccup.
+TOTAL_MAX_ATTEMPTS = 3
+
+_making = Lock()  # botocore's loader and session are not safe while clients are made side by side
+
+
+@overload
+def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
+@overload
+def client(service: Literal["events"]) -> EventBridgeClient: ...
+@overload
+def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
+@overload
+def client(service: Literal["sqs"]) -> SQSClient: ...
+@overload
+def client(service: Literal["ssm"]) -> SSMClient: ...
+@overload
+def client(service: Literal["stepfunctions"]) -> SFNClient: ...
+def client(service: str) -> Any:
+    """Return this process's client for `service`; region, endpoint and credentials are the environment's."""
+    with _making:
+        return _make(service)
+
+
+@cache
+def _make(service: str) -> Any:
+    import boto3  # noqa: PLC0415 (175 ms that a call which needs no AWS client should not pay)
+    from botocore.config import Config  # noqa: PLC0415 (as above)
+
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": TOTAL_MAX_ATTEMPTS, "mode": "standard"},
+    )
+    return boto3.client(service, config=config)  # type: ignore[call-overload] # the overloads above
+
+
+def forget_clients() -> None:
+    """Drop the clients made so far: for a process whose environment changes, as a test's does."""
+    _make.cache_clear()

@@ -1,0 +1,114 @@
+"""The one form in which an event travels: on the bus, in an inbox and into a state machine.
+
+It is EventBridge's own: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html, with
+`detail` = `{"data": {…}, "metadata": {"id"?, "ts"?, "actor"?, "correlation_id"?, "generation"?}}`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+
+from shared import clock
+from shared.engine.errors import InvalidMessageError, describe_invalid
+
+EVENT_NAME_LIMIT = 128  # characters; EventBridge's limit for detail-type
+
+UtcTime = Annotated[datetime, PlainSerializer(clock.isoformat, return_type=str)]
+
+
+class Metadata(BaseModel):
+    """What is said about an event beside its data. Keys that are not known here travel on."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str | None = Field(default=None, min_length=1, max_length=512)
+    ts: int | None = Field(default=None, ge=0, le=253_402_300_799_999)  # ms since 1970, up to the year 9999
+    generation: int = Field(default=0, ge=0, le=999_999_999)
+    continuation: int = Field(default=0, ge=0)
+
+
+class Detail(BaseModel):
+    """EventBridge's `detail`: the sender's data and what is said about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: dict[str, Any]
+    metadata: Metadata = Metadata()
+
+
+class Envelope(BaseModel):
+    """One event, as the bus, an inbox and an execution's input hold it."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+    name: str = Field(alias="detail-type", min_length=1, max_length=EVENT_NAME_LIMIT)
+    source: str = Field(min_length=1)
+    time: UtcTime
+    id: str | None = None  # EventBridge's; an envelope that came another way has only its metadata.id
+    detail: Detail
+
+    @classmethod
+    def parse(cls, body: str) -> Self:
+        """Return the envelope that `body` holds as JSON.
+
+        Raises:
+            InvalidMessageError: it is not JSON, not an envelope, or has no id.
+        """
+        try:
+            envelope = cls.model_validate_json(body)
+        except ValidationError as error:
+            raise InvalidMessageError(f"not an event: {describe_invalid(error)}") from None
+        if not (envelope.detail.metadata.id or envelope.id):
+            raise InvalidMessageError("not an event: neither detail.metadata.id nor id")
+        return envelope
+
+    @classmethod
+    def make(cls, name: str, data: dict[str, Any], *, event_id: str, source: str, time: datetime) -> Self:
+        """Return the envelope of an event that has not travelled yet."""
+        return cls(name=name, source=source, time=time, detail=Detail(data=data, metadata=Metadata(id=event_id)))
+
+    @property
+    def event_id(self) -> str:
+        """The sender's id, else EventBridge's."""
+        event_id = self.detail.metadata.id or self.id
+        assert event_id, "parse and make see to it"
+        return event_id
+
+    @property
+    def event_time(self) -> datetime:
+        """When it happened, as the sender says: `metadata.ts`, else the envelope's time; in UTC."""
+        if self.detail.metadata.ts is not None:
+            return datetime.fromtimestamp(self.detail.metadata.ts / 1000, UTC)
+        return self.time if self.time.tzinfo else self.time.replace(tzinfo=UTC)
+
+    def continued(self, continuation: int) -> Self:
+        """Return the same event as the message of its `continuation`-th continuation."""
+        metadata = self.detail.metadata.model_copy(update={"continuation": continuation})
+        return self.model_copy(update={"detail": self.detail.model_copy(update={"metadata": metadata})})
+
+    def not_after(self, moment: datetime) -> Self:
+        """Return the event dated no later than `moment`.
+
+        A run's work counts from its event's time; one that is dated ahead must not reach records of today.
+        """
+        if self.event_time <= moment:
+            return self
+        metadata = self.detail.metadata.model_copy(update={"ts": None})
+        return self.model_copy(update={"time": moment, "detail": self.detail.model_copy(update={"metadata": metadata})})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON types. Defaults are left out, so the same event always gives the same dict."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def as_json(self) -> str:
+        """Return it as canonical JSON: sorted keys, no spaces."""
+        return canonical_json(self.as_dict())
+
+
+def canonical_json(value: Any) -> str:
+    """Return `value` as JSON that is the same for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

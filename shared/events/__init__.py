@@ -1,0 +1,1 @@
+"""The typed event catalogue: a module a domain."""

@@ -1,0 +1,411 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from shared import aws, clock
+from shared.engine import Continue, NonRetryableError, Run, Task
+from shared.engine.ledger import ledger
+from tests.factories import Context, Greeted, envelope
+from tests.shared.engine.conftest import Stack
+
+DONE: dict[str, Any] = {"batchItemFailures": []}
+KEPT_BACK = {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+
+
+class Worker:
+    """A task whose handler does what the test says, and remembers its runs."""
+
+    def __init__(self, *outcomes: Any, attempts: int = 3) -> None:
+        self.runs: list[Run] = []
+        self.events: list[Greeted] = []
+        self._outcomes = list(outcomes)
+        self.task = Task("demo-greet", trigger=Greeted, attempts=attempts)
+        self.task(self._handle)
+
+    def _handle(self, event: Greeted, run: Run) -> Any:
+        self.events.append(event)
+        self.runs.append(run)
+        outcome = self._outcomes.pop(0) if self._outcomes else None
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def receives(self, stack: Stack, body: str = envelope(), *, receives: int = 1) -> dict[str, Any]:
+        return self.task.handler(stack.message(body, receives=receives), Context())
+
+
+class Result(BaseModel):
+    deleted: int
+
+
+def test_calls_the_handler_with_the_typed_event_and_records_its_result(stack: Stack) -> None:
+    worker = Worker(Result(deleted=7))
+
+    answer = worker.receives(stack)
+
+    assert answer == DONE
+    assert worker.events == [Greeted(name="Ada")]
+    row = stack.row("demo-greet")
+    assert (row.status, row.output, row.attempts, row.error) == ("completed", {"deleted": 7}, 1, None)
+    assert row.event_id == "event-1"
+    assert row.started_at
+    assert row.ended_at
+
+
+def test_tells_the_handler_of_its_run(stack: Stack) -> None:
+    worker = Worker()
+
+    worker.receives(stack)
+
+    [run] = worker.runs
+    assert (run.function, run.attempt, run.cursor, run.event_id) == ("demo-greet", 1, None, "event-1")
+    assert run.event_time.isoformat() == "2026-03-01T04:00:00+00:00"
+    assert run.remaining().total_seconds() == 60
+
+
+def test_needs_two_ledger_writes_for_a_run(stack: Stack) -> None:
+    Worker().receives(stack)
+
+    writes = [name for name, _ in stack.calls if name in {"PutItem", "UpdateItem", "GetItem", "Query"}]
+    assert writes == ["PutItem", "UpdateItem"]
+
+
+def test_drops_a_duplicate_of_a_run_that_ended(stack: Stack) -> None:
+    worker = Worker()
+
+    answers = [worker.receives(stack) for _ in range(3)]
+
+    assert answers == [DONE, DONE, DONE]
+    assert len(worker.runs) == 1
+
+
+def test_keeps_a_duplicate_back_while_the_first_still_works(stack: Stack) -> None:
+    worker = Worker()
+    twin = Worker()
+
+    def deliver_again(event: Greeted, run: Run) -> None:
+        assert twin.receives(stack) == KEPT_BACK
+
+    worker.task(deliver_again)
+    answer = worker.receives(stack)
+
+    assert answer == DONE
+    assert twin.runs == []
+    assert stack.row("demo-greet").status == "completed"
+
+
+def test_does_not_run_when_another_took_the_run_at_the_same_moment(stack: Stack) -> None:
+    first = Worker(ValueError("once"))
+    first.receives(stack)
+    row = stack.row("demo-greet")
+
+    taken = [ledger().take(row, holder=name, lease=clock.now()) for name in ("one", "two")]
+
+    assert taken == [True, False]
+
+
+def test_runs_again_for_the_next_generation(stack: Stack) -> None:
+    worker = Worker()
+
+    worker.receives(stack)
+    worker.receives(stack, envelope(metadata={"generation": 1}))
+
+    assert [str(run.id)[36:] for run in worker.runs] == ["", "-1"]
+    assert stack.row("demo-greet", generation=1).status == "completed"
+
+
+class TestRetries:
+    def test_tries_again_later_and_each_time_waits_longer(self, stack: Stack) -> None:
+        worker = Worker(ValueError("one"), ValueError("two"), "done")
+
+        answers = [worker.receives(stack, receives=number) for number in (1, 2, 3)]
+
+        assert answers == [KEPT_BACK, KEPT_BACK, DONE]
+        waits = [call["VisibilityTimeout"] for call in stack.asked("ChangeMessageVisibility")]
+        assert [13 <= waits[0] <= 17, 27 <= waits[1] <= 33] == [True, True]
+        assert [run.attempt for run in worker.runs] == [1, 2, 3]
+        row = stack.row("demo-greet")
+        assert (row.status, row.attempts, row.output, row.error) == ("completed", 3, "done", None)
+
+    def test_shows_the_last_error_while_it_waits(self, stack: Stack) -> None:
+        Worker(ValueError("the database is away")).receives(stack)
+
+        row = stack.row("demo-greet")
+        assert row.status == "running"
+        assert row.error == {"type": "ValueError", "message": "the database is away"}
+
+    def test_fails_after_the_last_attempt(self, stack: Stack) -> None:
+        worker = Worker(*[ValueError("no")] * 3)
+
+        answers = [worker.receives(stack, receives=number) for number in (1, 2, 3)]
+
+        assert answers == [KEPT_BACK, KEPT_BACK, DONE]
+        row = stack.row("demo-greet")
+        assert (row.status, row.attempts, row.failure) == ("failed", 3, "handled")
+        assert row.error == {"type": "ValueError", "message": "no"}
+
+    def test_puts_the_message_aside_with_the_reason(self, stack: Stack) -> None:
+        Worker(NonRetryableError("no such client")).receives(stack)
+
+        [dead] = stack.dead_letters()
+        assert dead["Body"] == envelope()
+        reason = {name: value["StringValue"] for name, value in dead["MessageAttributes"].items()}
+        assert reason == {
+            "Function": "demo-greet",
+            "RunId": str(stack.row("demo-greet").id),
+            "ErrorType": "NonRetryableError",
+            "ErrorMessage": "no such client",
+        }
+
+    def test_does_not_try_again_what_cannot_succeed(self, stack: Stack) -> None:
+        class NoSuchClientError(NonRetryableError):
+            pass
+
+        worker = Worker(NoSuchClientError("7"))
+
+        answer = worker.receives(stack)
+
+        assert answer == DONE
+        row = stack.row("demo-greet")
+        assert (row.status, row.attempts) == ("failed", 1)
+        assert row.error == {"type": "NoSuchClientError", "message": "7"}
+
+    def test_ends_on_the_queues_last_delivery_though_attempts_are_left(self, stack: Stack) -> None:
+        worker = Worker(ValueError("no"), attempts=3)
+
+        worker.receives(stack, receives=5)
+
+        assert stack.row("demo-greet").status == "failed"
+
+
+class TestDeadWorkers:
+    """A worker that dies leaves its row `running` with a lease; nothing else of it remains."""
+
+    @staticmethod
+    def die(stack: Stack, worker: Worker) -> None:
+        def exit_hard(event: Greeted, run: Run) -> None:
+            raise KeyboardInterrupt  # passes the engine like the end of the process does
+
+        worker.task(exit_hard)
+        with pytest.raises(KeyboardInterrupt):
+            worker.receives(stack)
+
+    def test_waits_for_the_lease_to_run_out(self, stack: Stack) -> None:
+        self.die(stack, Worker())
+        worker = Worker("done")
+
+        stack.advance(seconds=59)
+        early = worker.receives(stack, receives=2)
+        stack.advance(seconds=1)
+        later = worker.receives(stack, receives=3)
+
+        assert (early, later) == (KEPT_BACK, DONE)
+        assert [run.attempt for run in worker.runs] == [2]
+        assert stack.row("demo-greet").status == "completed"
+
+    def test_leaves_a_duplicate_to_the_queues_own_visibility(self, stack: Stack) -> None:
+        self.die(stack, Worker())
+
+        Worker().receives(stack, receives=2)
+
+        assert stack.asked("ChangeMessageVisibility") == []
+
+    def test_records_the_end_of_one_that_died_on_its_last_attempt(self, stack: Stack) -> None:
+        for _ in range(3):
+            self.die(stack, Worker())
+            stack.advance(minutes=2)
+        worker = Worker()
+
+        answer = worker.receives(stack, receives=4)
+
+        assert answer == DONE
+        assert worker.runs == []
+        row = stack.row("demo-greet")
+        assert row.status == "failed"
+        assert row.error == {"type": "WorkerDiedError", "message": "the worker died on attempt 3, the last"}
+        assert len(stack.dead_letters()) == 1
+
+    def test_does_not_end_a_run_that_another_has_taken_over(self, stack: Stack) -> None:
+        def outlive_the_lease(event: Greeted, run: Run) -> str:
+            stack.advance(minutes=2)
+            Worker("second").receives(stack, receives=2)
+            return "first"
+
+        slow = Worker()
+        slow.task(outlive_the_lease)
+        slow.receives(stack)
+
+        assert stack.row("demo-greet").output == "second"
+
+    def test_tells_a_failure_that_its_worker_could_not_tell(self, stack: Stack) -> None:
+        Worker(ValueError("no"), attempts=1)
+        row_only = Worker(attempts=1)
+        row_only.task(lambda event, run: ledger().fail(run.id, error={"type": "E", "message": "m"}))
+        row_only.receives(stack)
+        assert stack.row("demo-greet").failure == "pending"
+
+        Worker().receives(stack, receives=2)
+        Worker().receives(stack, receives=3)
+
+        assert stack.row("demo-greet").failure == "handled"
+        assert len(stack.dead_letters()) == 1
+
+
+class TestGoingOn:
+    def test_goes_on_from_the_cursor_in_another_message(self, stack: Stack) -> None:
+        worker = Worker(Continue({"deleted": 5}), "done")
+
+        first = worker.receives(stack)
+        [following] = stack.inbox()
+        second = worker.receives(stack, json.dumps(following))
+
+        assert (first, second) == (DONE, DONE)
+        assert [run.cursor for run in worker.runs] == [None, {"deleted": 5}]
+        row = stack.row("demo-greet")
+        assert (row.status, row.output, row.continuation) == ("completed", "done", 1)
+
+    def test_costs_no_attempt(self, stack: Stack) -> None:
+        worker = Worker(ValueError("one"), Continue(1), ValueError("two"), "done", attempts=2)
+
+        worker.receives(stack)
+        worker.receives(stack, receives=2)
+        [following] = stack.inbox()
+        worker.receives(stack, json.dumps(following))
+        worker.receives(stack, json.dumps(following), receives=2)
+
+        assert [run.attempt for run in worker.runs] == [1, 2, 1, 2]
+        assert stack.row("demo-greet").status == "completed"
+
+    def test_drops_the_earlier_message_when_it_arrives_again(self, stack: Stack) -> None:
+        worker = Worker(Continue(1), ValueError("later"))
+        worker.receives(stack)
+        [following] = stack.inbox()
+        worker.receives(stack, json.dumps(following))
+
+        again = worker.receives(stack, receives=2)
+
+        assert again == DONE
+        assert len(worker.runs) == 2
+        assert stack.inbox() == []
+
+    def test_sends_a_message_again_that_may_never_have_left(self, stack: Stack) -> None:
+        worker = Worker()
+        worker.task(lambda event, run: pytest.fail("not called"))
+        row = Worker(Continue("c"))
+        row.receives(stack)
+        stack.inbox()  # the continue message is gone, as if the worker had died before it was sent
+
+        again = worker.receives(stack, receives=2)
+
+        assert again == DONE
+        [following] = stack.inbox()
+        assert following["detail"]["metadata"] == {"id": "event-1", "continuation": 1}
+
+    def test_keeps_the_time_of_its_event(self, stack: Stack) -> None:
+        worker = Worker(Continue(1), "done")
+        worker.receives(stack)
+        stack.advance(hours=5)
+        [following] = stack.inbox()
+        worker.receives(stack, json.dumps(following))
+
+        assert worker.runs[0].event_time == worker.runs[1].event_time
+
+    def test_passes_an_except_exception_of_the_handler(self, stack: Stack) -> None:
+        def swallow(event: Greeted, run: Run) -> None:
+            try:
+                raise Continue(1)
+            except Exception:
+                pytest.fail("swallowed")
+
+        worker = Worker()
+        worker.task(swallow)
+        worker.receives(stack)
+
+        assert stack.row("demo-greet").continuation == 1
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("body", ["", "not json", "[]", "{}", '{"detail-type": 7}', "[" * 5000])
+    def test_puts_garbage_aside_with_a_failed_run(self, stack: Stack, body: str) -> None:
+        worker = Worker()
+
+        answer = worker.receives(stack, body)
+
+        assert answer == DONE
+        row = stack.row("demo-greet", "sqs:message-1")
+        assert (row.status, row.failure) == ("failed", "handled")
+        assert row.error is not None
+        assert row.error["type"] == "InvalidMessageError"
+        assert worker.runs == []
+
+    def test_refuses_data_that_the_event_does_not_allow(self, stack: Stack) -> None:
+        answer = Worker().receives(stack, envelope(data={"name": None}))
+
+        assert answer == DONE
+        row = stack.row("demo-greet")
+        assert row.status == "failed"
+        assert row.error == {
+            "type": "InvalidMessageError",
+            "message": "demo/greeted: name: Input should be a valid string",
+        }
+
+    def test_refuses_another_functions_event(self, stack: Stack) -> None:
+        Worker().receives(stack, envelope(**{"detail-type": "demo/other"}))
+
+        row = stack.row("demo-greet", "sqs:message-1")
+        assert row.event_name == "demo/other"
+        assert row.error is not None
+        assert "reacts to demo/greeted" in row.error["message"]
+
+    def test_refuses_an_event_that_the_ledger_cannot_hold(self, stack: Stack) -> None:
+        Worker().receives(stack, envelope(data={"name": "x" * 300_000}))
+
+        row = stack.row("demo-greet", "sqs:message-1")
+        assert row.error is not None
+        assert "over the limit" in row.error["message"]
+
+    def test_does_its_neighbours(self, stack: Stack) -> None:
+        worker = Worker()
+        batch = [
+            stack.message(envelope(metadata={"id": "a"}), message_id="1"),
+            stack.message("garbage", message_id="2"),
+            stack.message(envelope(metadata={"id": "b"}), message_id="3"),
+        ]
+
+        answer = worker.task.handler({"Records": [r for m in batch for r in m["Records"]]}, Context())
+
+        assert answer == DONE
+        assert [run.event_id for run in worker.runs] == ["a", "b"]
+
+    @pytest.mark.parametrize("call", [None, {}, [], "x", {"step": "a"}])
+    def test_refuses_a_call_that_is_no_batch(self, stack: Stack, call: Any) -> None:
+        with pytest.raises(NonRetryableError, match="not an SQS batch"):
+            Worker().task.handler(call, Context())
+
+
+def test_an_event_from_the_future_reaches_no_further_than_now(stack: Stack) -> None:
+    worker = Worker()
+
+    worker.receives(stack, envelope(metadata={"ts": 4_000_000_000_000}))
+
+    assert worker.runs[0].event_time == clock.now()
+
+
+def test_keeps_the_message_back_when_the_ledger_is_away(stack: Stack) -> None:
+    aws.client("dynamodb").delete_table(TableName="test_ledger")
+
+    answer = Worker().receives(stack)
+
+    assert answer == KEPT_BACK
+
+
+def test_says_that_a_result_is_too_large_to_keep(stack: Stack) -> None:
+    Worker("x" * 250_000).receives(stack)
+
+    row = stack.row("demo-greet")
+    assert row.status == "completed"
+    assert row.output == {"omitted": "250002 bytes are over the limit of 200000"}
