@@ -1,0 +1,1 @@
+"""The workshop: the local stack and the command line. Never deployed."""

@@ -1,0 +1,28 @@
+"""Make DynamoDB's conditional writes atomic between the threads of the local stack."""
+
+from __future__ import annotations
+
+from functools import cache
+from threading import RLock
+from typing import Any
+
+from moto.dynamodb.responses import DynamoHandler
+
+
+@cache
+def install() -> None:
+    """Answer one DynamoDB request at a time, from reading the item to writing the answer.
+
+    moto 5.2.5: a conditional write checks and writes without a lock, and the answer is made from
+    the live item. Between server threads conditions admit too many (550 of 500), ADDs are lost
+    (35 of 1,600), and `UPDATED_NEW` may show a later write. A lock around the backend's methods
+    leaves the last; this one holds around the whole request.
+    """
+    call_action = DynamoHandler.call_action
+    lock = RLock()
+
+    def serialized(self: Any) -> Any:
+        with lock:
+            return call_action(self)
+
+    DynamoHandler.call_action = serialized
