@@ -19,7 +19,7 @@ NAMESPACE = "Nightshift"
 @cache
 def logger() -> Logger:
     """Return the process's logger: one JSON object a line, with the keys that `log_context` added."""
-    return Logger(service="nightshift", utc=True, use_rfc3339=True)
+    return Logger(service="nightshift", utc=True, use_rfc3339=True, serialize_stacktrace=False)
 
 
 @cache

@@ -49,7 +49,7 @@ def configured_retention() -> int | str:
     try:
         text = str(parameters.SSMProvider(boto3_client=ssm).get(name, force_fetch=True)).strip()
     except GetParameterError as error:
-        if not isinstance(error.__cause__, ssm.exceptions.ParameterNotFound):
+        if not isinstance(error.__context__, ssm.exceptions.ParameterNotFound):
             raise
         logger().info("no retention is configured", extra={"parameter": name, "default": DEFAULT_RETENTION_DAYS})
         return DEFAULT_RETENTION_DAYS

@@ -87,8 +87,11 @@ class Envelope(BaseModel):
 
     def continued(self, continuation: int) -> Self:
         """Return the same event as the message of its `continuation`-th continuation."""
-        metadata = self.detail.metadata.model_copy(update={"continuation": continuation})
-        return self.model_copy(update={"detail": self.detail.model_copy(update={"metadata": metadata})})
+        return self._with(continuation=continuation)
+
+    def of_generation(self, generation: int) -> Self:
+        """Return the same event as the message that asks for its `generation`-th replay."""
+        return self._with(generation=generation)
 
     def not_after(self, moment: datetime) -> Self:
         """Return the event dated no later than `moment`.
@@ -97,8 +100,11 @@ class Envelope(BaseModel):
         """
         if self.event_time <= moment:
             return self
-        metadata = self.detail.metadata.model_copy(update={"ts": None})
-        return self.model_copy(update={"time": moment, "detail": self.detail.model_copy(update={"metadata": metadata})})
+        return self._with(ts=None).model_copy(update={"time": moment})
+
+    def _with(self, **metadata: Any) -> Self:
+        changed = self.detail.metadata.model_copy(update=metadata)
+        return self.model_copy(update={"detail": self.detail.model_copy(update={"metadata": changed})})
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON types. Defaults are left out, so the same event always gives the same dict."""

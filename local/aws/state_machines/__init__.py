@@ -35,6 +35,7 @@ SHIMS = (
     starts.start_as_aws_does,
     programs.parse_each_definition_once,
     programs.read_strings_as_json,
+    programs.keep_failed_steps_out_of_the_log,
     programs.count_attempts_by_component,
     expression_states.bind_values_to_expressions,
     expression_states.take_whole_numbers_only,

@@ -105,7 +105,11 @@ def _attempt(self: Any, env: Environment) -> None:
         raise error
     env.stack.append(output)
     if not self._is_language_query_jsonpath():
+        # ResultSelector and ResultPath are JSONPath's; moto would parse the default path `$` at each step.
         env.states.set_result(output)
+        if self.assign_decl:
+            self.assign_decl.eval(env=env)
+        return
     if self.assign_decl:
         self.assign_decl.eval(env=env)
     if self.result_selector:

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from typing import Any
 
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+logger = logging.getLogger(__name__)
 
 # A stack has tens of machines; tests make many small ones. The oldest definition is parsed again.
 PROGRAMS_KEPT = 256
@@ -69,6 +72,20 @@ def _json_string(context: Any, otherwise: Any) -> Any:
     except ValueError:
         return otherwise(context)
     return text if isinstance(text, str) else otherwise(context)
+
+
+def keep_failed_steps_out_of_the_log() -> None:
+    """Leave a step's failure to the execution's history, where people look for it.
+
+    moto 5.2.5: `EvalComponent` logs each failure as an error once for every level of the program, each time with the
+    text of everything below it: kilobytes, and milliseconds, for one retried attempt.
+    """
+    EvalComponent._log_failure_event_exception = _note_failure
+    EvalComponent._log_exception = _note_failure
+
+
+def _note_failure(self: Any, failure_event_exception: Any = None, exception: Any = None) -> None:
+    logger.debug("%s failed: %r", type(self).__name__, failure_event_exception or exception)
 
 
 def count_attempts_by_component() -> None:

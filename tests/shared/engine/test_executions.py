@@ -9,7 +9,7 @@ from shared.engine.errors import InvalidMessageError
 from shared.engine.executions import record_end
 from shared.engine.identity import RunId
 from shared.engine.ledger import Row, ledger
-from tests.shared.engine.conftest import Stack
+from tests.stack import Stack
 
 RUN = RunId.of("demo", "event-1")
 

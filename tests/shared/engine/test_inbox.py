@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 
 from shared.engine.inbox import Message, Redeliver, process, send_to_dead_letters
-from tests.shared.engine.conftest import Stack
+from tests.stack import Stack
 
 
 def batch(stack: Stack, *ids: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from shared import clock
 from shared.engine.identity import RunId
 from shared.engine.ledger import KEPT, OPEN, Row, ledger
-from tests.shared.engine.conftest import START, Stack
+from tests.stack import START, Stack
 
 RUN = RunId.of("demo", "event-1")
 

@@ -13,7 +13,7 @@ from shared.engine.envelope import Envelope
 from shared.engine.identity import RunId
 from shared.engine.sending import NotSentError
 from tests.factories import Greeted, envelope
-from tests.shared.engine.conftest import Stack
+from tests.stack import Stack
 
 
 def run(generation: int = 0) -> Run:

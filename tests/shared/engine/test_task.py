@@ -10,7 +10,7 @@ from shared import aws, clock
 from shared.engine import Continue, NonRetryableError, Run, Task
 from shared.engine.ledger import ledger
 from tests.factories import Context, Greeted, envelope
-from tests.shared.engine.conftest import Stack
+from tests.stack import Stack
 
 DONE: dict[str, Any] = {"batchItemFailures": []}
 KEPT_BACK = {"batchItemFailures": [{"itemIdentifier": "message-1"}]}

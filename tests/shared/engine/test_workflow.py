@@ -12,7 +12,7 @@ from shared.engine.identity import RunId
 from shared.engine.ledger import ledger
 from shared.settings import forget_environment
 from tests.factories import Context, Greeted, envelope
-from tests.shared.engine.conftest import Stack
+from tests.stack import Stack
 
 DONE: dict[str, Any] = {"batchItemFailures": []}
 KEPT_BACK = {"batchItemFailures": [{"itemIdentifier": "message-1"}]}

@@ -1,0 +1,5 @@
+"""The `nightshift` command."""
+
+from local.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""The stories that `nightshift demo` tells: a module a domain."""

@@ -1,0 +1,70 @@
+"""Read runs out of a ledger, the local one or that of a stack on AWS."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from shared import clock
+from shared.engine.ledger import Row, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from shared.engine.identity import RunId
+
+INDEX = "by-function"
+
+
+def list_runs(
+    client: DynamoDBClient,
+    table: str,
+    functions: Iterable[str],
+    *,
+    days: int = 2,
+    limit: int | None = 50,
+    status: str | None = None,
+) -> list[Row]:
+    """Return the runs of `functions` that were accepted in the last `days`, newest first, at most `limit`.
+
+    Pages are read as they are needed, so that a short list of a long ledger stays cheap.
+    """
+    newest_first = merge(
+        *(_runs_of(client, table, function, days) for function in functions),
+        key=lambda row: row.accepted_at,
+        reverse=True,
+    )
+    wanted = (row for row in newest_first if status in (None, row.status))
+    return list(islice(wanted, limit))
+
+
+def _runs_of(client: DynamoDBClient, table: str, function: str, days: int) -> Iterator[Row]:
+    today = clock.now().date()
+    pages = client.get_paginator("query")
+    for back in range(days):
+        day = today - timedelta(days=back)
+        for page in pages.paginate(
+            TableName=table,
+            IndexName=INDEX,
+            KeyConditionExpression="function_day = :day",
+            ExpressionAttributeValues={":day": {"S": f"{function}#{day.isoformat()}"}},
+            ScanIndexForward=False,
+        ):
+            yield from map(row_of, page["Items"])
+
+
+def newest_generation(client: DynamoDBClient, table: str, run: RunId) -> Row | None:
+    """Return the row of the last generation of `run`'s function and event, or None when it never ran."""
+    answer = client.query(
+        TableName=table,
+        KeyConditionExpression="pk = :run",
+        ExpressionAttributeValues={":run": {"S": f"run#{run.uuid}"}},
+        ScanIndexForward=False,
+        Limit=1,
+        ConsistentRead=True,
+    )
+    return row_of(answer["Items"][0]) if answer["Items"] else None

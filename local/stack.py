@@ -1,0 +1,230 @@
+"""The local stack: the template's resources, functions and schedules, all in and below this process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from local.aws import bus, queues, state_machines
+from local.aws.server import AwsServer
+from local.aws.time_scale import TimeScale
+from local.front import Front
+from local.lambda_service.event_sources import EventSourcePoller
+from local.lambda_service.service import LambdaService
+from local.postgres import Database, open_database
+from local.schedules import ScheduleRunner
+from local.template.apply import apply
+from local.template.deployment import Deployment, expand
+from local.template.document import read_document
+from local.template.placement import Placement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+STACK_NAME: Final = "nightshift"
+SECRET_PARAMETER: Final = "DatabaseSecretArn"  # noqa: S105 (the name of the template's parameter)
+
+
+class AlreadyRunningError(RuntimeError):
+    """A stack runs on this data directory; the message says which process."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a stack is made of and where it listens.
+
+    Attributes:
+        template: the SAM template; functions' code is found from its directory.
+        data_dir: where logs, the database and `env` are kept.
+        port: of the front on 127.0.0.1; 0 takes a free one.
+        workers: at most so many processes per function.
+        time_scale: shortens visibility timeouts, back-offs and deadlines, for tests.
+        database_url: a PostgreSQL to use instead of the embedded one.
+    """
+
+    template: Path = ROOT / "template.yaml"
+    data_dir: Path = Path(".nightshift")
+    port: int = 8288
+    workers: int = 4
+    time_scale: float = 1.0
+    database_url: str | None = None
+
+
+class LocalStack:
+    """A running stack; use `start` and `stop`, or `with`."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.data_dir = options.data_dir.resolve()
+        self.started_in = 0.0  # seconds from start to ready
+        self._open = ExitStack()
+        self._scale = TimeScale(options.time_scale)
+        self.aws: AwsServer
+        self.front: Front
+        self.functions: LambdaService
+        self.deployment: Deployment
+        self.database: Database | None = None
+
+    @classmethod
+    def start(cls, options: Options) -> Self:
+        """Start everything and return when the stack is ready.
+
+        Raises:
+            AlreadyRunningError: another process runs a stack on the same directory.
+            TemplateError: the template cannot be run here.
+            OSError: the port is taken.
+        """
+        began = perf_counter()
+        stack = cls(options)
+        try:
+            stack._start()
+        except BaseException:
+            stack.stop()
+            raise
+        stack.started_in = perf_counter() - began
+        return stack
+
+    def stop(self) -> None:
+        """Stop everything, last started first. Ledger and queues are gone with the process; the database stays."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What an application on this machine needs to use the stack with plain boto3; `.nightshift/env` holds it."""
+        placement = self.deployment.placement
+        known = {
+            "AWS_ENDPOINT_URL": self.aws.endpoint_url,
+            "AWS_DEFAULT_REGION": placement.region,
+            "AWS_REGION": placement.region,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "EVENT_BUS_NAME": placement.stack_name,
+            "NIGHTSHIFT_STACK": placement.stack_name,
+            "NIGHTSHIFT_URL": self.front.url,
+        }
+        return known | ({"DATABASE_URL": self.database.credentials.url} if self.database else {})
+
+    def _start(self) -> None:
+        (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
+        self._open.enter_context(lock(self.data_dir))
+        needs_database = SECRET_PARAMETER in read_document(self.options.template).get("Parameters", {})
+        with ThreadPoolExecutor(1, "database") as side:
+            # the slowest part of a first start: it runs beside the rest
+            opening = side.submit(self._open_database) if needs_database else None
+            self._start_aws()
+            self._provision(opening)
+        self._start_functions()
+        self._start_schedules()
+        self.front = Front.start(self.options.port, self.functions)
+        self._open.callback(self.front.stop)
+        env = self.data_dir / "env"
+        env.touch(mode=0o600)
+        env.write_text("".join(f"{name}={value}\n" for name, value in self.env.items()))
+        self._open.callback(env.unlink, missing_ok=True)
+
+    def _open_database(self) -> Database:
+        database = open_database(self.data_dir / "postgres", self.options.database_url)
+        self._open.callback(database.stop)
+        from shared.database.migrate import upgrade  # noqa: PLC0415 (Alembic's import, beside the stack's start)
+
+        upgrade(database.credentials.url)
+        return database
+
+    def _start_aws(self) -> None:
+        self.aws = AwsServer.start(time_scale=self._scale)
+        self._open.callback(self.aws.stop)
+        state_machines.install(invoke=self._invoke, publish=bus.publish_service_event, time_scale=self._scale)
+
+    def _invoke(self, function_name: str, payload: bytes) -> Any:
+        return self.functions(function_name, payload)
+
+    def _provision(self, opening: Future[Database] | None) -> None:
+        placement = Placement(STACK_NAME, endpoint_url=self.aws.endpoint_url)
+        parameters = {}
+        if opening is not None:
+            secrets = self.aws.client("secretsmanager")
+            parameters[SECRET_PARAMETER] = secrets.create_secret(Name=f"{STACK_NAME}/database")["ARN"]
+        self.deployment = expand(self.options.template, placement, parameters)
+        apply(self.deployment.calls, self.aws.client)
+        if opening is not None:
+            self.database = opening.result()
+            value = json.dumps(self.database.credentials.secret)
+            secrets.put_secret_value(SecretId=parameters[SECRET_PARAMETER], SecretString=value)
+
+    def _start_functions(self) -> None:
+        placement = self.deployment.placement
+        self.functions = LambdaService(
+            self.deployment.functions,
+            code_root=self.options.template.resolve().parent,
+            log_dir=self.data_dir / "logs",
+            endpoint_url=self.aws.endpoint_url,
+            region=placement.region,
+            account=placement.account_id,
+            max_workers=self.options.workers,
+            time_scale=self._scale,
+        )
+        self.functions.start()
+        self._open.callback(self.functions.stop)
+        for mapping in self.deployment.event_source_mappings:
+            poller = EventSourcePoller(
+                mapping,
+                queues.find_queue(mapping.queue_arn),
+                self.functions,
+                workers=self.functions.concurrency(mapping.function_name),
+                time_scale=self._scale,
+            )
+            poller.start()
+            self._open.callback(poller.stop)
+
+    def _start_schedules(self) -> None:
+        def send(arn: str, body: str) -> None:
+            queues.find_queue(arn).send(body)
+
+        runner = ScheduleRunner(self.deployment.schedules, send)
+        runner.start()
+        self._open.callback(runner.stop)
+
+
+@contextmanager
+def lock(data_dir: Path) -> Iterator[None]:
+    """Hold a data directory for one stack; the system lets go of it however the process ends."""
+    with (data_dir / "pid").open("a+") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = (data_dir / "pid").read_text().strip()
+            raise AlreadyRunningError(f"a stack runs on {data_dir} already (process {pid})") from None
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
+        yield
+        held.truncate(0)
+
+
+def running_pid(data_dir: Path) -> int | None:
+    """Return the process that runs a stack on `data_dir`, or None."""
+    try:
+        held = (data_dir / "pid").open("r+")
+    except FileNotFoundError:
+        return None
+    with held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(held.read() or 0) or None
+    return None
