@@ -145,8 +145,13 @@ class Postgres:
             return
         assert guard.stdin is not None
         guard.stdin.close()
+        # The server first: until its crash is taken note of here, its process seems to live, and the guard would wait.
+        try:
+            server.wait(STOP_LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
         guard.wait(STOP_LIMIT_SECONDS)
-        server.wait(STOP_LIMIT_SECONDS)
 
     def restart(self) -> None:
         """Start again on the same port: after `stop()`, after a crash, or from running."""

