@@ -12,7 +12,7 @@ $(VENV)/.installed: requirements-dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Nightshift needs Python 3.11 or later") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m local.entry_point $(BIN)/nightshift
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: install
@@ -40,12 +40,13 @@ template: install sam
 unit: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
-# SAM's own command line, where it can be installed; its checks skip with a reason where it cannot.
+# SAM's own command line, where it can be installed; its checks skip with a reason where it cannot. The lock names every
+# package, so pip need not resolve (with hashes it cannot: it takes an extra of a pinned package for an unpinned one).
 sam: $(SAM)/.tried
 
 $(SAM)/.tried: requirements-sam.txt
 	$(PYTHON) -m venv $(SAM)
-	-$(SAM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sam.txt
+	-$(SAM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-sam.txt
 	@touch $@
 
 # Nothing in the tests needs Node.js, Java or Chromium yet: all of them run in `make test`.

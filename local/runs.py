@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared import clock
 from shared.engine.ledger import Row, row_of
@@ -42,19 +42,35 @@ def list_runs(
     return list(islice(wanted, limit))
 
 
-def _runs_of(client: DynamoDBClient, table: str, function: str, days: int) -> Iterator[Row]:
-    today = clock.now().date()
+def count_ended(client: DynamoDBClient, table: str, function: str, *, days: int = 2) -> int:
+    """Return how many runs of `function` that were accepted in the last `days` have ended, without reading them."""
+    queries = _queries(table, function, days)
     pages = client.get_paginator("query")
-    for back in range(days):
-        day = today - timedelta(days=back)
-        for page in pages.paginate(
-            TableName=table,
-            IndexName=INDEX,
-            KeyConditionExpression="function_day = :day",
-            ExpressionAttributeValues={":day": {"S": f"{function}#{day.isoformat()}"}},
-            ScanIndexForward=False,
-        ):
+    return sum(
+        page["Count"]
+        for query in queries
+        for page in pages.paginate(**query, Select="COUNT", FilterExpression="attribute_exists(ended_at)")
+    )
+
+
+def _runs_of(client: DynamoDBClient, table: str, function: str, days: int) -> Iterator[Row]:
+    pages = client.get_paginator("query")
+    for query in _queries(table, function, days):
+        for page in pages.paginate(**query):
             yield from map(row_of, page["Items"])
+
+
+def _queries(table: str, function: str, days: int) -> Iterator[Any]:
+    """Yield a query a day, from today back."""
+    today = clock.now().date()
+    for back in range(days):
+        yield {
+            "TableName": table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": "function_day = :day",
+            "ExpressionAttributeValues": {":day": {"S": f"{function}#{today - timedelta(days=back)}"}},
+            "ScanIndexForward": False,
+        }
 
 
 def newest_generation(client: DynamoDBClient, table: str, run: RunId) -> Row | None:

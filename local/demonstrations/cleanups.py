@@ -15,7 +15,7 @@ from rich.table import Table
 
 from local.cli.sending import fire_schedule, follow
 from local.cli.target import Target, find_target
-from local.runs import list_runs
+from local.runs import count_ended, list_runs
 from local.sample_night import Expectation, OrganizationFate, check, expectation, seed
 from local.stack import LocalStack, Options
 from shared import clock
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 DATA_DIR: Final = Path(".nightshift") / "demo"
 WORKER: Final = "alerts-cleanup-resolved"
+COUNTS: Final = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 LIMIT_SECONDS: Final = 240.0
 LARGEST: Final = 10  # organizations that get a line of their own
-CONSOLE: Final = Console(highlight=False, soft_wrap=True)
+CONSOLE: Final = Console(highlight=False)
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,19 @@ def run() -> bool:
             night = _run_night(target, at, len(expected.organizations))
         with connect_to(url) as connection:
             problems = check(connection, expected) + _disagreements(night, expected)
+        problems += _misplaced(target, sum(each.refused for each in expected.organizations))
     _print_results(night, expected)
     _say("")
     for problem in problems:
         _say(f"[red]WRONG[/] {problem}")
     if not problems:
         _say(
-            "[green]Checked:[/] every row that had to go is gone, every row that had to stay is there (by count and by"
+            "[green]Checked:[/] every row that had to go is gone and every row that had to stay is there, by count and"
         )
-        _say("  fingerprint, per organization), both bad retentions were refused and are in the dead-letter queue.")
+        _say(
+            "  by fingerprint, per organization. The runs reported what they did. The bad retentions were refused, and"
+        )
+        _say("  their messages are in the dead-letter queue.")
     _say(f"All of it took {time.monotonic() - began:.1f} s.")
     return not problems
 
@@ -100,13 +105,14 @@ def _run_night(target: Target, at: datetime, organizations: int) -> Night:
 def _watch(target: Target, organizations: int) -> None:
     """Show the runs' progress until all have ended."""
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    dynamodb = target.client("dynamodb")
     end = time.monotonic() + LIMIT_SECONDS
     with Progress(*columns, console=CONSOLE) as progress:
         bar = progress.add_task("organizations cleaned up", total=organizations)
         while time.monotonic() < end:
-            ended = len(_ended(target, WORKER))
+            ended = count_ended(dynamodb, target.ledger_table, WORKER)
             progress.update(bar, completed=ended)
-            if ended >= organizations and _ended(target, "errors-cleanup-old"):
+            if ended >= organizations and count_ended(dynamodb, target.ledger_table, "errors-cleanup-old"):
                 return
             time.sleep(0.5)
     raise TimeoutError(f"the runs had not ended after {LIMIT_SECONDS:.0f} s")
@@ -134,6 +140,18 @@ def _disagreements(night: Night, expected: Expectation) -> list[str]:
         )
     if night.errors_deleted != expected.errors.gone:
         problems.append(f"errors-cleanup-old: {night.errors_deleted} reported, {expected.errors.gone} expected")
+    return problems
+
+
+def _misplaced(target: Target, refused: int) -> list[str]:
+    """Compare the messages that wait in the worker's queues with those that had to be put aside."""
+    sqs = target.client("sqs")
+    problems = []
+    for queue, expected in ((target.name(WORKER), 0), (f"{target.name(WORKER)}-dead", refused)):
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=COUNTS)["Attributes"]
+        if (found := sum(map(int, counts.values()))) != expected:
+            problems.append(f"{queue}: {found} messages, {expected} expected")
     return problems
 
 
@@ -182,4 +200,4 @@ def _timed(what: str) -> Iterator[None]:
 
 
 def _say(line: str) -> None:
-    CONSOLE.print(line)
+    CONSOLE.print(line, soft_wrap=True)
