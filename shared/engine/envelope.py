@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic_core import to_jsonable_python
 
 from shared import clock
 from shared.engine.errors import InvalidMessageError, describe_invalid
@@ -113,6 +114,17 @@ class Envelope(BaseModel):
     def as_json(self) -> str:
         """Return it as canonical JSON: sorted keys, no spaces."""
         return canonical_json(self.as_dict())
+
+
+def json_value(value: Any) -> Any:
+    """Return what an author's code answered as JSON types; models and dataclasses under the names that travel.
+
+    Raises:
+        ValueError: it has no JSON form that can be stored and sent (an object of an unknown type, broken Unicode).
+    """
+    plain = to_jsonable_python(value, by_alias=True, inf_nan_mode="null")
+    canonical_json(plain).encode()
+    return plain
 
 
 def canonical_json(value: Any) -> str:

@@ -16,7 +16,8 @@ _MESSAGE_LIMIT: Final = 4_000  # characters of an error's message that the ledge
 
 def describe(error: BaseException) -> dict[str, Any]:
     """Return an error as the ledger holds it: its class's name and its message."""
-    return {"type": type(error).__name__, "message": str(error)[:_MESSAGE_LIMIT]}
+    message = str(error)[:_MESSAGE_LIMIT].encode(errors="replace").decode()  # what is stored must be Unicode
+    return {"type": type(error).__name__, "message": message}
 
 
 def tell_failure(row: Row, body: str) -> None:

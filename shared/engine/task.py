@@ -11,10 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic
 from uuid import uuid4
 
-from pydantic_core import to_jsonable_python
-
 from shared import aws, clock
 from shared.engine.arrival import Arrival, EventType, arrive, data_of
+from shared.engine.envelope import json_value
 from shared.engine.errors import Continue, NonRetryableError
 from shared.engine.failure import describe, tell_failure
 from shared.engine.inbox import Message, Redeliver, process
@@ -119,9 +118,9 @@ class Task(Generic[EventType]):
         run = Run(row.id, self.id, envelope, attempt=row.attempts, cursor=row.cursor, context=context)
         try:
             with measured(self.id):
-                output = to_jsonable_python(self._handle(data_of(envelope, self.trigger), run), by_alias=True)
+                output = json_value(self._handle(data_of(envelope, self.trigger), run))
         except Continue as pause:
-            self._go_on(row, to_jsonable_python(pause.cursor))
+            self._go_on(row, json_value(pause.cursor))
         except NonRetryableError as error:
             logger().exception("run cannot succeed")
             self._fail(row, message, describe(error))

@@ -7,16 +7,15 @@ call `{"step", "run", "attempt", "input"}` from its state machine.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
 
 from shared import aws
 from shared.engine.arrival import Arrival, EventType, arrive, data_of
-from shared.engine.envelope import Envelope, canonical_json
+from shared.engine.envelope import Envelope, canonical_json, json_value
 from shared.engine.errors import InvalidMessageError, NonRetryableError, describe_invalid
 from shared.engine.failure import describe, tell_failure
 from shared.engine.identity import RunId
@@ -159,7 +158,7 @@ class Workflow(Generic[EventType]):
         logger().exception("run could not be started")
         described = describe(error)
         if ledger().fail(row.id, error=described):
-            tell_failure(Row(**(vars(row) | {"error": described})), message.body)
+            tell_failure(replace(row, error=described), message.body)
 
     def _run_step(self, event: Any, context: LambdaContext) -> Any:
         try:
@@ -179,7 +178,7 @@ class Workflow(Generic[EventType]):
     def _answer(self, step: Step, call: StepCall, run: Run) -> Any:
         try:
             with measured(self.id):
-                result = to_jsonable_python(step.call(**step.arguments(call.input, run, self.trigger)), by_alias=True)
+                result = json_value(step.call(**step.arguments(call.input, run, self.trigger)))
         except NonRetryableError as error:
             logger().exception("step cannot succeed")
             if type(error) is NonRetryableError:

@@ -409,3 +409,19 @@ def test_says_that_a_result_is_too_large_to_keep(stack: Stack) -> None:
     row = stack.row("demo-greet")
     assert row.status == "completed"
     assert row.output == {"omitted": "250002 bytes are over the limit of 200000"}
+
+
+@pytest.mark.parametrize("result", [object(), "\ud800"])
+def test_a_result_without_a_json_form_is_a_failed_attempt(stack: Stack, result: object) -> None:
+    answer = Worker(result).receives(stack)
+
+    assert answer == KEPT_BACK
+    row = stack.row("demo-greet")
+    assert row.status == "running"
+    assert row.error is not None
+
+
+def test_keeps_a_number_that_json_cannot_write_as_null(stack: Stack) -> None:
+    Worker({"ratio": float("nan")}).receives(stack)
+
+    assert stack.row("demo-greet").output == {"ratio": None}
