@@ -6,6 +6,8 @@ Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 from __future__ import annotations
 
 import json
+import os
+import socket
 from dataclasses import asdict
 from threading import Thread
 from typing import TYPE_CHECKING, Self
@@ -14,6 +16,7 @@ from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from local.aws.invocation import FunctionNotFoundError
+from local.lambda_service.service import RequestTooLargeError
 
 if TYPE_CHECKING:
     from local.lambda_service.service import LambdaService
@@ -32,9 +35,18 @@ class Front:
     def start(cls, port: int, functions: LambdaService) -> Self:
         """Serve; port 0 takes a free one. Raises OSError when the port is taken."""
         try:
-            server = make_server(HOST, port, application(functions), threaded=True, request_handler=_Quiet)
-        except SystemExit as taken:  # werkzeug prints and exits
-            raise OSError(f"port {port} is taken") from taken
+            bound = socket.create_server((HOST, port), backlog=128)  # werkzeug would print and exit
+        except OSError as error:
+            raise OSError(f"port {port} of {HOST}: {os.strerror(error.errno or 0)}") from error
+        with bound:
+            server = make_server(
+                HOST,
+                bound.getsockname()[1],
+                application(functions),
+                threaded=True,
+                request_handler=_Quiet,
+                fd=bound.fileno(),
+            )
         front = cls(server)
         front._thread.start()
         return front
@@ -42,7 +54,7 @@ class Front:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{HOST}:{self._server.server_port}"
+        return f"http://{HOST}:{self._server.port}"
 
     def stop(self) -> None:
         """Stop serving."""
@@ -68,9 +80,9 @@ def application(functions: LambdaService) -> Flask:
         try:
             ended = functions(name, request.get_data() or b"{}")
         except FunctionNotFoundError as error:
-            response = _json({"Type": "User", "Message": str(error)}, status=404)
-            response.headers["x-amzn-ErrorType"] = "ResourceNotFoundException"
-            return response
+            return _refusal(404, "ResourceNotFoundException", error)
+        except RequestTooLargeError as error:
+            return _refusal(413, "RequestTooLargeException", error)
         response = Response(ended.payload, mimetype="application/json")
         if ended.function_error:
             response.headers["X-Amz-Function-Error"] = ended.function_error
@@ -81,6 +93,12 @@ def application(functions: LambdaService) -> Flask:
 
 def _json(value: object, status: int = 200) -> Response:
     return Response(json.dumps(value, default=str), status=status, mimetype="application/json")
+
+
+def _refusal(status: int, code: str, error: Exception) -> Response:
+    response = _json({"Type": "User", "Message": str(error)}, status)
+    response.headers["x-amzn-ErrorType"] = code
+    return response
 
 
 class _Quiet(WSGIRequestHandler):

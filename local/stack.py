@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, Self
+from time import monotonic, perf_counter, sleep
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from local.aws import bus, queues, state_machines
 from local.aws.server import AwsServer
@@ -24,14 +24,17 @@ from local.template.apply import apply
 from local.template.deployment import Deployment, expand
 from local.template.document import read_document
 from local.template.placement import Placement
+from local.template.registry import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STACK_NAME: Final = "nightshift"
 SECRET_PARAMETER: Final = "DatabaseSecretArn"  # noqa: S105 (the name of the template's parameter)
+CALLS_LIMIT_SECONDS: Final = 3.0  # how long calls that run may hold up the stack's end
+LOCK_PATIENCE_SECONDS: Final = 0.5  # `running_pid` of another process holds the lock for a moment
 
 
 class AlreadyRunningError(RuntimeError):
@@ -122,6 +125,7 @@ class LocalStack:
     def _start(self) -> None:
         (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
         self._open.enter_context(lock(self.data_dir))
+        self._forget_told()  # a stack that was killed leaves an `env` that leads nowhere
         needs_database = SECRET_PARAMETER in read_document(self.options.template).get("Parameters", {})
         with ThreadPoolExecutor(1, "database") as side:
             # the slowest part of a first start: it runs beside the rest
@@ -132,10 +136,7 @@ class LocalStack:
         self._start_schedules()
         self.front = Front.start(self.options.port, self.functions)
         self._open.callback(self.front.stop)
-        env = self.data_dir / "env"
-        env.touch(mode=0o600)
-        env.write_text("".join(f"{name}={value}\n" for name, value in self.env.items()))
-        self._open.callback(env.unlink, missing_ok=True)
+        self._tell()
 
     def _open_database(self) -> Database:
         database = open_database(self.data_dir / "postgres", self.options.database_url)
@@ -180,16 +181,32 @@ class LocalStack:
         )
         self.functions.start()
         self._open.callback(self.functions.stop)
-        for mapping in self.deployment.event_source_mappings:
-            poller = EventSourcePoller(
+        pollers = [
+            EventSourcePoller(
                 mapping,
                 queues.find_queue(mapping.queue_arn),
                 self.functions,
                 workers=self.functions.concurrency(mapping.function_name),
                 time_scale=self._scale,
             )
+            for mapping in self.deployment.event_source_mappings
+        ]
+        self._open.callback(stop_polling, pollers)
+        for poller in pollers:
             poller.start()
-            self._open.callback(poller.stop)
+
+    def _tell(self) -> None:
+        """Write what the command line and applications need to find the stack; `env` last, it says "ready"."""
+        self._open.callback(self._forget_told)
+        (self.data_dir / "registry.json").write_text(as_text(self.deployment.registry))
+        partial = self.data_dir / "env.partial"
+        partial.touch(mode=0o600)
+        partial.write_text("".join(f"{name}={value}\n" for name, value in self.env.items()))
+        partial.replace(self.data_dir / "env")
+
+    def _forget_told(self) -> None:
+        for name in ("env", "env.partial", "registry.json"):
+            (self.data_dir / name).unlink(missing_ok=True)
 
     def _start_schedules(self) -> None:
         def send(arn: str, body: str) -> None:
@@ -200,15 +217,28 @@ class LocalStack:
         self._open.callback(runner.stop)
 
 
+def stop_polling(pollers: Sequence[EventSourcePoller]) -> None:
+    """Receive nothing more and let the calls that run end, all within one limit: then their workers are killed.
+
+    A limit for each would add up to more than a user waits; the queues are gone with the process anyway.
+    """
+    end = monotonic() + CALLS_LIMIT_SECONDS
+    for poller in pollers:
+        poller.stop(0.0)
+    for poller in pollers:
+        poller.stop(max(0.0, end - monotonic()))
+
+
 @contextmanager
 def lock(data_dir: Path) -> Iterator[None]:
     """Hold a data directory for one stack; the system lets go of it however the process ends."""
     with (data_dir / "pid").open("a+") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = (data_dir / "pid").read_text().strip()
-            raise AlreadyRunningError(f"a stack runs on {data_dir} already (process {pid})") from None
+        end = monotonic() + LOCK_PATIENCE_SECONDS
+        while not _flocked(held, fcntl.LOCK_EX):
+            if monotonic() > end:
+                pid = (data_dir / "pid").read_text().strip()
+                raise AlreadyRunningError(f"a stack runs on {data_dir} already (process {pid})")
+            sleep(0.02)
         held.truncate(0)
         held.write(str(os.getpid()))
         held.flush()
@@ -223,8 +253,12 @@ def running_pid(data_dir: Path) -> int | None:
     except FileNotFoundError:
         return None
     with held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return int(held.read() or 0) or None
-    return None
+        return None if _flocked(held, fcntl.LOCK_SH) else int(held.read() or 0) or None
+
+
+def _flocked(file: TextIO, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

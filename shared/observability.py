@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 NAMESPACE = "Nightshift"
 
+# What the event that is measured now has counted. Powertools keeps 100 values of a metric and then writes a document
+# of its own accord, after which the rest would have no dimension; a long deletion counts more chunks than that.
+_affected: list[int] = []
+
 
 @cache
 def logger() -> Logger:
@@ -36,7 +40,7 @@ def log_context(**keys: object) -> Iterator[None]:
 
 def count_records_affected(number: int) -> None:
     """Add `number` to the rows, messages or objects that this call of the function changed."""
-    _metrics().add_metric("RecordsAffected", MetricUnit.Count, number)
+    _affected.append(number)
 
 
 @contextmanager
@@ -49,13 +53,18 @@ def measured(function: str) -> Iterator[None]:
     """
     metrics = _metrics()
     metrics.add_dimension("function", function)
+    _affected.clear()
     began = perf_counter()
-    errors = 1
+    errors = 0
     try:
         yield
-        errors = 0
+    except Exception:  # and not `Continue`, which ends a call as it should
+        errors = 1
+        raise
     finally:
         metrics.add_metric("EventsProcessed", MetricUnit.Count, 1)
         metrics.add_metric("Errors", MetricUnit.Count, errors)
         metrics.add_metric("Latency", MetricUnit.Milliseconds, (perf_counter() - began) * 1000)
+        if _affected:
+            metrics.add_metric("RecordsAffected", MetricUnit.Count, sum(_affected))
         metrics.flush_metrics()

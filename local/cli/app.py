@@ -14,7 +14,6 @@ from local.cli.errors import CommandError
 app = typer.Typer(
     name="nightshift",
     help="Run background jobs on your own AWS account, or all of it on this machine.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -26,17 +25,20 @@ for room in (running, sending, inspecting, catalogue, invoking, demonstrating):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(given or ["--help"], prog_name="nightshift", standalone_mode=False)
+        sys.stdout.flush()
     except CommandError as error:
         _say(str(error))
         code = 1
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
-        # the reader went away, as `| head` does; Python would complain once more when it flushes at the end
+        # The reader went away, as `| head` does: typer ends with 1 when it sees that while a verb prints, and so does
+        # what was still in the buffer. Python would complain when it flushes once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 1
     except TyperException as error:  # an unknown verb, a flag's value
         _say(getattr(error, "format_message", error.__str__)())
         code = 1

@@ -18,8 +18,6 @@ from local.cli.target import (
     RegionOption,
     StackOption,
     find_target,
-    known,
-    registry,
 )
 from local.runs import list_runs
 from local.steps import steps_of
@@ -53,8 +51,8 @@ def runs(
     """
     if status and status not in STATUSES:
         raise CommandError(f"no status {status!r}: there are {', '.join(STATUSES)}")
-    functions = [known(function)] if function else sorted(registry())
     target = find_target(data_dir, stack, profile, region)
+    functions = [target.known(function)] if function else sorted(target.functions)
     rows = list_runs(
         target.client("dynamodb"),
         target.ledger_table,
@@ -96,7 +94,7 @@ def show(
     if row is None:
         raise CommandError(f"no run {run}")
     steps: list[StepRun] = []
-    if registry().get(row.function, {}).get("kind") == "workflow":
+    if target.functions.get(row.function, {}).get("kind") == "workflow":
         steps = steps_of(target.client("stepfunctions"), target.execution_arn(row.function, str(run_id)))
     if as_json:
         event = json.loads(row.event) if row.event else None

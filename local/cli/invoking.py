@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +19,10 @@ from local.cli.target import (
     RegionOption,
     StackOption,
     find_target,
-    known,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def register(app: typer.Typer) -> None:
@@ -43,8 +48,23 @@ def invoke(
         payload = json.dumps(json.loads(event.read_text())).encode()
     except (OSError, ValueError) as error:
         raise CommandError(f"{event}: {error}") from None
-    target = find_target(data_dir, stack, profile, region)
-    answer = target.client("lambda").invoke(FunctionName=target.name(known(function)), Payload=payload)
-    print(answer["Payload"].read().decode())
+    with nullcontext() if stack else _some_stack(data_dir):
+        target = find_target(data_dir, stack, profile, region)
+        answer = target.client("lambda").invoke(FunctionName=target.name(target.known(function)), Payload=payload)
+        print(answer["Payload"].read().decode())
     if answer.get("FunctionError"):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _some_stack(data_dir: Path) -> Iterator[None]:
+    """Have a local stack for the block: the one that runs, else one of our own, as `sam local invoke` needs none."""
+    from local.stack import LocalStack, Options, running_pid  # noqa: PLC0415 (a second of imports)
+
+    if running_pid(data_dir) is not None:
+        yield
+        return
+    options = Options(data_dir=data_dir, port=0, database_url=os.environ.get("DATABASE_URL"))
+    with LocalStack.start(options):
+        print(f"no stack runs on {data_dir}: this call has one of its own", file=sys.stderr)
+        yield

@@ -22,7 +22,6 @@ from local.cli.target import (
     StackOption,
     Target,
     find_target,
-    registry,
 )
 from local.runs import newest_generation
 from shared import clock
@@ -75,7 +74,9 @@ def send(
     if "ErrorCode" in entry:
         raise CommandError(f"the bus refused the event: {entry['ErrorCode']}: {entry.get('ErrorMessage', '')}")
     runs = [
-        (function, RunId.of(function, event_id)) for function, woken in registry().items() if name in woken["events"]
+        (function, RunId.of(function, event_id))
+        for function, woken in target.functions.items()
+        if name in woken["events"]
     ]
     _report({"event_id": event_id}, f"sent {event_id}", target, runs, wait=wait, limit=limit, as_json=as_json)
 
@@ -113,7 +114,7 @@ def fire_schedule(target: Target, schedule: str, at: datetime) -> tuple[RunId, E
     try:
         wanted = scheduler.get_schedule(GroupName=target.stack, Name=schedule)["Target"]
     except scheduler.exceptions.ResourceNotFoundException:
-        names = sorted(function for function, woken in registry().items() if woken["schedule"])
+        names = sorted(function for function, woken in target.functions.items() if woken["schedule"])
         raise CommandError(f"no schedule {schedule!r}: there are {', '.join(names)}") from None
     envelope = Envelope.parse(input_at(wanted["Input"], at))
     run = RunId.of(schedule, envelope.event_id)

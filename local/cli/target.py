@@ -32,6 +32,7 @@ class Target:
     session: boto3.Session
     endpoint_url: str | None = None
     lambda_url: str | None = None
+    registry_path: Path = REGISTRY
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for the target's AWS."""
@@ -54,6 +55,17 @@ class Target:
         return f"{self.stack}_{function}"
 
     @cached_property
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """Which events and schedules wake which functions of this stack, by their ids."""
+        return registry(self.registry_path)
+
+    def known(self, function: str) -> str:
+        """Return `function` if the stack has one of that id; raise CommandError with those that there are."""
+        if function not in self.functions:
+            raise CommandError(f"no function {function!r}: there are {', '.join(sorted(self.functions))}")
+        return function
+
+    @cached_property
     def account(self) -> str:
         """The account's number."""
         return str(self.client("sts").get_caller_identity()["Account"])
@@ -74,7 +86,9 @@ def find_target(data_dir: Path, stack: str = "", profile: str = "", region: str 
         return Target(stack, boto3.Session(profile_name=profile or None, region_name=region or None))
     env = read_env(data_dir)
     session = boto3.Session(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name=env["AWS_REGION"])
-    return Target(env["NIGHTSHIFT_STACK"], session, env["AWS_ENDPOINT_URL"], env["NIGHTSHIFT_URL"])
+    # a stack of another template (`dev --template`) has other functions than those that ship
+    own_registry = data_dir / "registry.json"
+    return Target(env["NIGHTSHIFT_STACK"], session, env["AWS_ENDPOINT_URL"], env["NIGHTSHIFT_URL"], own_registry)
 
 
 def read_env(data_dir: Path) -> dict[str, str]:
@@ -90,15 +104,7 @@ def read_env(data_dir: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def registry() -> dict[str, dict[str, Any]]:
-    """Return which events and schedules wake which functions."""
-    functions: dict[str, dict[str, Any]] = json.loads(REGISTRY.read_text())["functions"]
+def registry(path: Path = REGISTRY) -> dict[str, dict[str, Any]]:
+    """Return which events and schedules wake which functions: of the template that ships, unless told otherwise."""
+    functions: dict[str, dict[str, Any]] = json.loads(path.read_text())["functions"]
     return functions
-
-
-def known(function: str) -> str:
-    """Return `function` if there is one of that id; raise CommandError with those that there are."""
-    functions = registry()
-    if function not in functions:
-        raise CommandError(f"no function {function!r}: there are {', '.join(sorted(functions))}")
-    return function

@@ -182,8 +182,9 @@ def _short(each: OrganizationFate, night: Night) -> str:
     return f"{each.organization_id} {deleted}/{each.gone + each.kept}"
 
 
-def _in_columns(cells: list[str], columns: int = 5) -> list[str]:
+def _in_columns(cells: list[str]) -> list[str]:
     width = max(map(len, cells), default=0) + 2
+    columns = max(1, (CONSOLE.width - 2) // width)
     starts = range(0, len(cells), columns)
     return ["".join(cell.ljust(width) for cell in cells[start : start + columns]).rstrip() for start in starts]
 

@@ -11,6 +11,7 @@ from local.lambda_service.function_config import FunctionConfig
 from local.template.errors import TemplateError
 from local.template.plan import plan
 from local.template.planners import definition_of
+from local.template.registry import registry_in
 from local.template.resolve import resolve
 from local.template.translate import translate
 
@@ -57,6 +58,7 @@ class Deployment:
     state_machines: tuple[StateMachine, ...]
     parameters: Mapping[str, str | list[str]]
     outputs: Mapping[str, str]
+    registry: Mapping[str, Any]
 
 
 def expand(path: Path, placement: Placement, parameters: Mapping[str, str] | None = None) -> Deployment:
@@ -84,6 +86,7 @@ def deployment_of(template: ResolvedTemplate) -> Deployment:
         state_machines=tuple(_machine(each) for each in template.of_type("AWS::StepFunctions::StateMachine")),
         parameters=template.parameters,
         outputs=template.outputs,
+        registry=registry_in(template),
     )
 
 

@@ -32,7 +32,11 @@ def registry_of(path: Path) -> dict[str, Any]:
     Raises:
         TemplateError: the template cannot be expanded, or a rule names a function's events by more than their names.
     """
-    template = resolve(translate(path), {}, Placement(), stand_in="unknown")
+    return registry_in(resolve(translate(path), {}, Placement(), stand_in="unknown"))
+
+
+def registry_in(template: ResolvedTemplate) -> dict[str, Any]:
+    """Return the registry of a resolved template; raise TemplateError as `registry_of` does."""
     inboxes = {
         mapping.properties["EventSourceArn"]: function_id(template, mapping.properties["FunctionName"])
         for mapping in template.of_type("AWS::Lambda::EventSourceMapping")

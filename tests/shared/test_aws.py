@@ -57,7 +57,7 @@ def test_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_route_that_is_missing_is_an_error_within_seconds() -> None:
-    config = aws.client("dynamodb").meta.config
+    config: Any = aws.client("dynamodb").meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (3, 10)
     assert config.retries == {"total_max_attempts": 3, "mode": "standard"}

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +15,26 @@ from shared.observability import count_records_affected, log_context, logger, me
 Capture = pytest.CaptureFixture[str]
 
 
+class Stdout:
+    """Whatever stdout is when something is written: pytest changes it between a test's phases."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 @pytest.fixture(autouse=True)
-def _logger_writes_here(capsys: Capture) -> None:
+def _logger_writes_here() -> Iterator[None]:
     """Let the process's logger write to what this test captures; it holds the stream that it was made with."""
-    for handler in logger().handlers:
-        handler.setStream(__import__("sys").stdout)  # type: ignore[attr-defined] # it is a stream handler
+    handlers = [handler for handler in logger().handlers if isinstance(handler, logging.StreamHandler)]
+    before = [handler.stream for handler in handlers]
+    for handler in handlers:
+        handler.stream = Stdout()  # setStream would flush the one before, which may be closed
+    yield
+    for handler, stream in zip(handlers, before, strict=True):
+        handler.stream = stream
 
 
 def printed(capsys: Capture) -> list[dict[str, Any]]:
@@ -109,7 +127,17 @@ class TestMetrics:
         [document] = printed(capsys)
         assert values(document, "Errors") == [0.0]
 
+    def test_is_one_document_however_often_the_event_counted(self, capsys: Capture) -> None:
+        with measured("demo-greet"):
+            for _ in range(250):  # a metric holds 100 values: an early flush would lose the dimension of the rest
+                count_records_affected(2)
+
+        [document] = printed(capsys)
+        assert document["function"] == "demo-greet"
+        assert values(document, "RecordsAffected") == [500.0]
+
     def test_begins_each_event_with_nothing(self, capsys: Capture) -> None:
+        count_records_affected(2)
         with measured("first"):
             count_records_affected(3)
         with measured("second"):
@@ -117,6 +145,7 @@ class TestMetrics:
 
         first, second = printed(capsys)
         assert (first["function"], second["function"]) == ("first", "second")
+        assert values(first, "RecordsAffected") == [3.0]
         assert "RecordsAffected" not in second
 
 

@@ -40,7 +40,7 @@ def test_what_only_some_functions_get_is_empty_elsewhere() -> None:
 
 def test_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        settings().stack_name = "there"
+        settings().stack_name = "there"  # type: ignore[misc] # mypy knows that it cannot
 
 
 def test_names_every_variable_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,9 @@ def test_says_which_queues_to_poll(tmp_path: Path) -> None:
     deployment = expanded(tmp_path)
 
     assert deployment.event_source_mappings == (
-        EventSourceMapping("small_worker", "arn:aws:sqs:us-east-1:123456789012:in", 5, 2, 4, report_batch_item_failures=True),
+        EventSourceMapping(
+            "small_worker", "arn:aws:sqs:us-east-1:123456789012:in", 5, 2, 4, report_batch_item_failures=True
+        ),
     )
 
 

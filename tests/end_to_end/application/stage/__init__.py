@@ -1,0 +1,1 @@
+"""The stage: functions that misbehave as their events ask."""

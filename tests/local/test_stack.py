@@ -1,0 +1,298 @@
+"""Stacks in this process. Their templates are small; the real one is the end-to-end tests' business."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import boto3
+import psutil
+import pytest
+from moto.moto_api._internal.models import moto_api_backend
+from sqlalchemy import inspect
+
+from local.postgres import Postgres
+from local.stack import AlreadyRunningError, LocalStack, Options, lock, running_pid
+from local.template.errors import TemplateError
+from shared.database.connection import connect_to
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Bus: {Type: AWS::Events::EventBus, Properties: {Name: !Ref AWS::StackName}}
+  Inbox: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub '${AWS::StackName}_demo-echo'}}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !Ref Bus
+      EventPattern: {detail-type: [demo/said]}
+      Targets: [{Id: inbox, Arn: !GetAtt Inbox.Arn}]
+  Echo:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Sub ${AWS::StackName}_demo-echo
+      Runtime: python3.13
+      Handler: echo.handler
+      CodeUri: .
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Echo, EventSourceArn: !GetAtt Inbox.Arn}
+  Yearly:
+    Type: AWS::Scheduler::Schedule
+    Properties:
+      ScheduleExpression: cron(0 5 1 1 ? *)
+      FlexibleTimeWindow: {Mode: 'OFF'}
+      Target: {Arn: !GetAtt Inbox.Arn, RoleArn: 'arn:aws:iam::123456789012:role/r', Input: '{}'}
+"""
+WITH_DATABASE = f"""
+Parameters: {{DatabaseSecretArn: {{Type: String}}}}
+{TEMPLATE}
+Outputs: {{Secret: {{Value: !Ref DatabaseSecretArn}}}}
+"""
+
+
+def wait_until(happened: Callable[[], bool], what: str) -> None:
+    for _ in range(1000):
+        if happened():
+            return
+        threading.Event().wait(0.02)
+    pytest.fail(f"in 20 s not: {what}")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_aws() -> Iterator[None]:
+    """Each stack finds the empty AWS that a process of its own would give it."""
+    moto_api_backend.reset()
+    yield
+    moto_api_backend.reset()
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Callable[..., Options]:
+    def make(template: str = TEMPLATE, *, path: Path | None = None, **overrides: object) -> Options:
+        code = tmp_path / "code"
+        code.mkdir(exist_ok=True)
+        (code / "echo.py").write_text("def handler(event, context):\n    return event\n")
+        written = code / "template.yaml"
+        written.write_text(template)
+        # The scale of the other tests of this process that make queues: moto's queues are one for the process.
+        values = {
+            "template": path or written,
+            "data_dir": tmp_path / "state",
+            "port": 0,
+            "time_scale": 0.01,
+        } | overrides
+        return Options(**values)  # type: ignore[arg-type] # each override is of its field's type
+
+    return make
+
+
+class TestWhileItRuns:
+    def test_answers_at_its_address(self, options: Callable[..., Options]) -> None:
+        with LocalStack.start(options()) as stack, urlopen(f"{stack.front.url}/health", timeout=10) as answer:
+            assert json.load(answer) == {"status": "ready"}
+            assert 0 < stack.started_in < 60
+
+    def test_tells_applications_what_plain_boto3_needs(self, options: Callable[..., Options]) -> None:
+        with LocalStack.start(options()) as stack:
+            lines = (stack.data_dir / "env").read_text().splitlines()
+
+        env = dict(line.split("=", 1) for line in lines)
+        assert env == stack.env
+        assert set(env) == {
+            "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+            "EVENT_BUS_NAME", "NIGHTSHIFT_STACK", "NIGHTSHIFT_URL",
+        }  # fmt: skip
+        assert (env["EVENT_BUS_NAME"], env["AWS_REGION"]) == ("nightshift", "us-east-1")
+
+    def test_lets_only_its_user_read_what_it_tells(self, options: Callable[..., Options], tmp_path: Path) -> None:
+        (tmp_path / "state").mkdir()
+        left_over = tmp_path / "state" / "env"
+        left_over.write_text("AWS_ENDPOINT_URL=http://127.0.0.1:1\n")
+        left_over.chmod(0o644)
+
+        with LocalStack.start(options()) as stack:
+            assert stat.S_IMODE((stack.data_dir / "env").stat().st_mode) == 0o600
+
+    def test_tells_the_command_line_the_functions_of_its_template(self, options: Callable[..., Options]) -> None:
+        with LocalStack.start(options()) as stack:
+            registry = json.loads((stack.data_dir / "registry.json").read_text())
+
+        assert registry["functions"]["demo-echo"]["events"] == ["demo/said"]
+
+    def test_carries_an_event_from_the_bus_to_a_worker(self, options: Callable[..., Options]) -> None:
+        with LocalStack.start(options()) as stack:
+            events = boto3.client(
+                "events",
+                endpoint_url=stack.env["AWS_ENDPOINT_URL"],
+                region_name=stack.env["AWS_REGION"],
+                aws_access_key_id=stack.env["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=stack.env["AWS_SECRET_ACCESS_KEY"],
+            )
+            bus = stack.env["EVENT_BUS_NAME"]
+            events.put_events(
+                Entries=[{"EventBusName": bus, "Source": "test", "DetailType": "demo/said", "Detail": "{}"}]
+            )
+            events.close()
+
+            wait_until(lambda: len(stack.functions.workers()) == 1, "a worker was started")
+
+    def test_holds_its_directory(self, options: Callable[..., Options]) -> None:
+        with LocalStack.start(options()) as stack:
+            assert running_pid(stack.data_dir) == os.getpid()
+
+            with pytest.raises(AlreadyRunningError, match=rf"already \(process {os.getpid()}\)$"):
+                LocalStack.start(options())
+
+            assert (stack.data_dir / "env").exists()
+
+
+class TestWhenItStops:
+    def test_leaves_no_thread_no_process_and_no_address(self, options: Callable[..., Options]) -> None:
+        before = {thread.ident for thread in threading.enumerate()}
+        children = {child.pid for child in psutil.Process().children(recursive=True)}
+        stack = LocalStack.start(options())
+        stack.functions("nightshift_demo-echo", b"1")
+        assert {child.pid for child in psutil.Process().children(recursive=True)} > children
+
+        stack.stop()
+
+        wait_until(lambda: {thread.ident for thread in threading.enumerate()} <= before, "its threads ended")
+        assert {child.pid for child in psutil.Process().children(recursive=True)} <= children
+        assert sorted(path.name for path in stack.data_dir.iterdir()) == ["logs", "pid"]
+        assert running_pid(stack.data_dir) is None
+
+    def test_may_be_told_so_twice(self, options: Callable[..., Options]) -> None:
+        stack = LocalStack.start(options())
+
+        stack.stop()
+        stack.stop()
+
+        assert running_pid(stack.data_dir) is None
+
+    def test_its_directory_is_free_for_the_next(self, options: Callable[..., Options]) -> None:
+        LocalStack.start(options()).stop()
+        moto_api_backend.reset()
+
+        with LocalStack.start(options()) as second:
+            assert running_pid(second.data_dir) == os.getpid()
+
+
+class TestWhenItCannotStart:
+    @pytest.mark.parametrize(
+        ("template", "reason"),
+        [
+            ("- not a mapping", "mapping"),
+            ("Resources: {Q: {Type: AWS::SQS::Queue", "template.yaml"),
+            (TEMPLATE.replace("AWS::SQS::Queue", "AWS::SQS::Cue"), "AWS::SQS::Cue"),
+            (TEMPLATE.replace("!GetAtt Inbox.Arn", "!GetAtt Outbox.Arn"), "Outbox"),
+            (TEMPLATE.replace("[demo/said]", "[{prefix: demo/}]"), "lists its events' exact names"),
+        ],
+    )
+    def test_says_why_and_leaves_nothing(self, options: Callable[..., Options], template: str, reason: str) -> None:
+        before = {thread.ident for thread in threading.enumerate()}
+        broken = options(template)
+
+        with pytest.raises(TemplateError, match=reason):
+            LocalStack.start(broken)
+
+        wait_until(lambda: {thread.ident for thread in threading.enumerate()} <= before, "its threads ended")
+        assert running_pid(broken.data_dir) is None
+        assert not (broken.data_dir / "env").exists()
+
+    def test_says_that_there_is_no_template(self, options: Callable[..., Options], tmp_path: Path) -> None:
+        with pytest.raises(TemplateError, match=r"none\.yaml: No such file"):
+            LocalStack.start(options(path=tmp_path / "none.yaml"))
+
+    def test_says_that_its_port_is_taken_and_leaves_nothing(self, options: Callable[..., Options]) -> None:
+        with LocalStack.start(options()) as first:
+            port = int(first.front.url.rpartition(":")[2])
+            moto_api_backend.reset()
+            other = options(data_dir=first.data_dir.parent / "other", port=port)
+
+            with pytest.raises(OSError, match=f"^port {port} "):
+                LocalStack.start(other)
+
+            assert running_pid(other.data_dir) is None
+            assert not (other.data_dir / "env").exists()
+
+
+class TestDatabase:
+    def test_uses_the_database_that_it_is_given_and_leaves_it_running(
+        self, options: Callable[..., Options], postgres: Postgres, bare_url: str
+    ) -> None:
+        with LocalStack.start(options(WITH_DATABASE, database_url=bare_url)) as stack:
+            told = stack.env["DATABASE_URL"]
+            secret = stack.aws.client("secretsmanager").get_secret_value(SecretId=stack.deployment.outputs["Secret"])
+
+        assert told == bare_url
+        value = json.loads(secret["SecretString"])
+        assert set(value) >= {"username", "password", "host", "port", "dbname"}
+        assert value["dbname"] in bare_url
+        assert not (stack.data_dir / "postgres").exists()
+        assert [list(row) for row in postgres.run("SELECT 1")] == [[1]]
+        assert _tables(bare_url) >= {"alembic_version", "alerts", "error_log", "organization"}
+
+    def test_stops_when_its_database_does_not_answer(self, options: Callable[..., Options]) -> None:
+        nobody = "postgresql://nightshift:secret@127.0.0.1:1/nightshift"
+        unreachable = options(WITH_DATABASE, database_url=nobody)
+
+        with pytest.raises(Exception, match=r"127\.0\.0\.1") as failed:
+            LocalStack.start(unreachable)
+
+        assert "secret" not in str(failed.value)
+        assert running_pid(unreachable.data_dir) is None
+
+
+def _tables(url: str) -> set[str]:
+    with connect_to(url) as connection:
+        return set(inspect(connection).get_table_names())
+
+
+class TestLock:
+    def test_no_process_runs_where_there_is_no_directory(self, tmp_path: Path) -> None:
+        assert running_pid(tmp_path / "never") is None
+
+    def test_a_pid_that_a_killed_process_left_says_nothing(self, tmp_path: Path) -> None:
+        program = "import pathlib, signal, sys; from local.stack import lock\nwith lock(pathlib.Path(sys.argv[1])):\n"
+        program += "    print('held', flush=True)\n    signal.pause()"
+        command = [sys.executable, "-c", program, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            held_by = running_pid(tmp_path)
+            holder.send_signal(signal.SIGKILL)
+
+        assert held_by == holder.pid
+        assert (tmp_path / "pid").read_text() == str(holder.pid)
+        assert running_pid(tmp_path) is None
+        with lock(tmp_path):
+            assert running_pid(tmp_path) == os.getpid()
+
+    def test_a_second_one_is_refused(self, tmp_path: Path) -> None:
+        with lock(tmp_path), pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}"), lock(tmp_path):
+            pass
+
+        assert running_pid(tmp_path) is None
+
+    def test_a_look_at_who_holds_it_does_not_refuse_a_stack_that_starts(self, tmp_path: Path) -> None:
+        with (tmp_path / "pid").open("w") as looked_at:
+            fcntl.flock(looked_at, fcntl.LOCK_SH)
+            looking = threading.Timer(0.1, lambda: fcntl.flock(looked_at, fcntl.LOCK_UN))
+            looking.start()
+
+            with lock(tmp_path):
+                held_by = running_pid(tmp_path)
+            looking.join()
+
+        assert held_by == os.getpid()
