@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, perf_counter, sleep
-from typing import TYPE_CHECKING, Any, Final, Self, TextIO
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from local.aws import bus, queues, state_machines
 from local.aws.server import AwsServer
 from local.aws.time_scale import TimeScale
+from local.data_dir import lock
 from local.front import Front
 from local.lambda_service.event_sources import EventSourcePoller
 from local.lambda_service.service import LambdaService
@@ -27,18 +26,13 @@ from local.template.placement import Placement
 from local.template.registry import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STACK_NAME: Final = "nightshift"
 SECRET_PARAMETER: Final = "DatabaseSecretArn"  # noqa: S105 (the name of the template's parameter)
 CALLS_LIMIT_SECONDS: Final = 3.0  # how long calls that run may hold up the stack's end
-LOCK_PATIENCE_SECONDS: Final = 0.5  # `running_pid` of another process holds the lock for a moment
-
-
-class AlreadyRunningError(RuntimeError):
-    """A stack runs on this data directory; the message says which process."""
 
 
 @dataclass(frozen=True)
@@ -227,38 +221,3 @@ def stop_polling(pollers: Sequence[EventSourcePoller]) -> None:
         poller.stop(0.0)
     for poller in pollers:
         poller.stop(max(0.0, end - monotonic()))
-
-
-@contextmanager
-def lock(data_dir: Path) -> Iterator[None]:
-    """Hold a data directory for one stack; the system lets go of it however the process ends."""
-    with (data_dir / "pid").open("a+") as held:
-        end = monotonic() + LOCK_PATIENCE_SECONDS
-        while not _flocked(held, fcntl.LOCK_EX):
-            if monotonic() > end:
-                pid = (data_dir / "pid").read_text().strip()
-                raise AlreadyRunningError(f"a stack runs on {data_dir} already (process {pid})")
-            sleep(0.02)
-        held.truncate(0)
-        held.write(str(os.getpid()))
-        held.flush()
-        yield
-        held.truncate(0)
-
-
-def running_pid(data_dir: Path) -> int | None:
-    """Return the process that runs a stack on `data_dir`, or None."""
-    try:
-        held = (data_dir / "pid").open("r+")
-    except FileNotFoundError:
-        return None
-    with held:
-        return None if _flocked(held, fcntl.LOCK_SH) else int(held.read() or 0) or None
-
-
-def _flocked(file: TextIO, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -19,7 +19,10 @@ from local.cli.target import (
     RegionOption,
     StackOption,
     find_target,
+    known,
+    registry,
 )
+from local.data_dir import running_pid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +51,7 @@ def invoke(
         payload = json.dumps(json.loads(event.read_text())).encode()
     except (OSError, ValueError) as error:
         raise CommandError(f"{event}: {error}") from None
-    with nullcontext() if stack else _some_stack(data_dir):
+    with nullcontext() if stack else _some_stack(data_dir, function):
         target = find_target(data_dir, stack, profile, region)
         answer = target.client("lambda").invoke(FunctionName=target.name(target.known(function)), Payload=payload)
         print(answer["Payload"].read().decode())
@@ -57,13 +60,14 @@ def invoke(
 
 
 @contextmanager
-def _some_stack(data_dir: Path) -> Iterator[None]:
+def _some_stack(data_dir: Path, function: str) -> Iterator[None]:
     """Have a local stack for the block: the one that runs, else one of our own, as `sam local invoke` needs none."""
-    from local.stack import LocalStack, Options, running_pid  # noqa: PLC0415 (a second of imports)
+    from local.stack import LocalStack, Options  # noqa: PLC0415 (a second of imports)
 
     if running_pid(data_dir) is not None:
         yield
         return
+    known(function, registry())  # before seconds are spent on a stack
     options = Options(data_dir=data_dir, port=0, database_url=os.environ.get("DATABASE_URL"))
     with LocalStack.start(options):
         print(f"no stack runs on {data_dir}: this call has one of its own", file=sys.stderr)

@@ -15,6 +15,7 @@ import typer
 
 from local.cli.errors import CommandError
 from local.cli.target import DATA_DIR, DataDirOption
+from local.data_dir import running_pid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +75,6 @@ def stop(data_dir: DataDirOption = DATA_DIR) -> None:
 
     Example: nightshift stop
     """
-    from local.stack import running_pid  # noqa: PLC0415 (as above)
-
     pid = running_pid(data_dir)
     if pid is None:
         raise CommandError(f"no local stack runs on {data_dir}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from botocore.config import Config
 
 from local.cli.errors import CommandError
+from local.data_dir import running_pid
 
 REGISTRY: Final = Path(__file__).resolve().parents[2] / "shared" / "registry.json"
 
@@ -61,9 +63,7 @@ class Target:
 
     def known(self, function: str) -> str:
         """Return `function` if the stack has one of that id; raise CommandError with those that there are."""
-        if function not in self.functions:
-            raise CommandError(f"no function {function!r}: there are {', '.join(sorted(self.functions))}")
-        return function
+        return known(function, self.functions)
 
     @cached_property
     def account(self) -> str:
@@ -93,8 +93,6 @@ def find_target(data_dir: Path, stack: str = "", profile: str = "", region: str 
 
 def read_env(data_dir: Path) -> dict[str, str]:
     """Return what the running local stack wrote for applications; raise CommandError when none runs."""
-    from local.stack import running_pid  # noqa: PLC0415 (moto's import, which --stack does not need)
-
     if running_pid(data_dir) is None:
         raise CommandError(f"no local stack runs on {data_dir}: start one with `nightshift dev --detach`")
     try:
@@ -108,3 +106,10 @@ def registry(path: Path = REGISTRY) -> dict[str, dict[str, Any]]:
     """Return which events and schedules wake which functions: of the template that ships, unless told otherwise."""
     functions: dict[str, dict[str, Any]] = json.loads(path.read_text())["functions"]
     return functions
+
+
+def known(function: str, functions: Mapping[str, Any]) -> str:
+    """Return `function` if it is one of `functions`; raise CommandError with those that there are."""
+    if function not in functions:
+        raise CommandError(f"no function {function!r}: there are {', '.join(sorted(functions))}")
+    return function

@@ -73,7 +73,6 @@ def _done(message: Message, receive: Callable[[Message], None]) -> bool:
         try:
             receive(message)
         except Redeliver as later:
-            logger().info("message will be delivered again", extra={"reason": str(later), "seconds": later.seconds})
             if later.seconds is not None:
                 show_again_in(message, later.seconds)
             return False

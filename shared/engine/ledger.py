@@ -8,7 +8,7 @@ is dead or has been ended by Lambda, so another may take the run.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -33,7 +33,12 @@ VALUE_LIMIT: Final = 200_000  # bytes of JSON that a row holds of an event or a 
 
 @dataclass(frozen=True)
 class Row:
-    """One run as the ledger holds it. Times are RFC 3339 in UTC; `event` is the envelope's canonical JSON."""
+    """One run as the ledger holds it. Times are RFC 3339 in UTC; `event` is the envelope's canonical JSON.
+
+    `attempts` counts all attempts; going on in another call costs none. `earlier_attempts` are those that do not count
+    against the current continuation's limit. `holder` is the worker that has the run, or had it last; it is empty while
+    nobody has taken the current continuation.
+    """
 
     id: RunId
     function: str
@@ -45,6 +50,7 @@ class Row:
     started_at: str | None = None
     ended_at: str | None = None
     attempts: int = 0
+    earlier_attempts: int = 0
     continuation: int = 0
     cursor: Any = None
     lease: int = 0
@@ -57,6 +63,20 @@ class Row:
     def is_open(self) -> bool:
         """Whether the run has not ended."""
         return self.status in OPEN
+
+    @property
+    def is_untaken(self) -> bool:
+        """Whether nobody has begun with the run, or with its current continuation."""
+        return not self.holder
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt of the current continuation this is, or was the last; from 1."""
+        return self.attempts - self.earlier_attempts
+
+    def taken_by(self, holder: str) -> Row:
+        """Return the row as it is once `holder` has taken the run."""
+        return replace(self, holder=holder, attempts=self.attempts + (0 if self.is_untaken else 1))
 
     @property
     def envelope(self) -> Envelope:
@@ -99,7 +119,7 @@ class Ledger:
         """Make `holder` the worker of a run whose last one let go or died; False if somebody else was faster."""
         values = {
             "status": "running",
-            "attempts": row.attempts + 1,
+            "attempts": row.taken_by(holder).attempts,
             "holder": holder,
             "lease": clock.milliseconds(lease),
             "started_at": row.started_at or clock.isoformat(clock.now()),
@@ -112,7 +132,13 @@ class Ledger:
 
     def go_on(self, row: Row, *, holder: str, cursor: Any) -> bool:
         """Let go of the run at `cursor`: its next continuation starts there, with all its attempts."""
-        values = {"lease": 0, "attempts": 0, "continuation": row.continuation + 1, "cursor": {"at": cursor}}
+        values = {
+            "lease": 0,
+            "holder": "",
+            "earlier_attempts": row.attempts - 1,
+            "continuation": row.continuation + 1,
+            "cursor": {"at": cursor},
+        }
         return self._update(row.id, values, given={"holder": holder, "status": "running"})
 
     def start(self, run: RunId) -> bool:
@@ -188,7 +214,7 @@ _SHOWN: Final = (
     "error",
 )  # fmt: skip
 _JSON = {"cursor", "output", "error"}  # attributes that hold JSON as text
-_NUMBERS = {"attempts", "continuation", "lease"}
+_NUMBERS = {"attempts", "earlier_attempts", "continuation", "lease"}
 _TEXTS = {
     "function", "status", "event_id", "event_name", "event", "accepted_at", "started_at", "ended_at", "holder",
     "failure",

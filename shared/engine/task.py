@@ -64,10 +64,14 @@ class Task(Generic[EventType]):
             return
         with log_context(function=self.id, run_id=str(arrival.run), event_id=arrival.envelope.event_id):
             lease = clock.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
-            row = self._claim(arrival, lease)
-            if row is not None:
-                with log_context(attempt=row.attempts):
-                    self._work(row, message, context)
+            try:
+                row = self._claim(arrival, lease)
+                if row is not None:
+                    with log_context(attempt=row.attempt):
+                        self._work(row, message, context)
+            except Redeliver as later:
+                logger().info("message will be delivered again", extra={"reason": str(later), "seconds": later.seconds})
+                raise
 
     def _claim(self, arrival: Arrival, lease: datetime) -> Row | None:
         """Return the run's row with this worker as its holder, or None when there is nothing to do.
@@ -91,7 +95,7 @@ class Task(Generic[EventType]):
             return None
         if not ledger().take(before, holder=holder, lease=lease):
             raise Redeliver("another worker was faster")
-        return replace(before, attempts=before.attempts + 1, holder=holder)
+        return before.taken_by(holder)
 
     def _may_take(self, before: Row, arrival: Arrival) -> bool:
         """Decide on a message whose run is known: True when its next attempt is due."""
@@ -101,13 +105,13 @@ class Task(Generic[EventType]):
             logger().info("duplicate dropped", extra={"status": before.status})
             return False
         if arrival.envelope.detail.metadata.continuation != before.continuation:
-            if before.attempts == 0:
+            if before.is_untaken:
                 self._send_continuation(before)  # its worker may have died before the message left
             return False
         if before.lease > clock.milliseconds(clock.now()):
             raise Redeliver("another worker has the run")
-        if before.attempts >= self.attempts:
-            died = {"type": "WorkerDiedError", "message": f"the worker died on attempt {before.attempts}, the last"}
+        if before.attempt >= self.attempts and not before.is_untaken:
+            died = {"type": "WorkerDiedError", "message": f"the worker died on attempt {before.attempt}, the last"}
             self._fail(before, arrival.message, died)
             return False
         return True
@@ -115,7 +119,7 @@ class Task(Generic[EventType]):
     def _work(self, row: Row, message: Message, context: LambdaContext) -> None:
         assert self._handle is not None, f"{self.id} has no handler"
         envelope = row.envelope
-        run = Run(row.id, self.id, envelope, attempt=row.attempts, cursor=row.cursor, context=context)
+        run = Run(row.id, self.id, envelope, attempt=row.attempt, cursor=row.cursor, context=context)
         try:
             with measured(self.id):
                 output = json_value(self._handle(data_of(envelope, self.trigger), run))
@@ -133,13 +137,13 @@ class Task(Generic[EventType]):
                 logger().warning("the run was taken over before it ended here")
 
     def _try_again(self, row: Row, message: Message, error: Exception) -> None:
-        last = row.attempts >= self.attempts or message.receive_count >= self.attempts + SPARE_RECEIVES
+        last = row.attempt >= self.attempts or message.receive_count >= self.attempts + SPARE_RECEIVES
         logger().exception("attempt failed", extra={"last": last})
         if last:
             self._fail(row, message, describe(error))
             return
         ledger().release(row.id, holder=row.holder, error=describe(error))
-        raise Redeliver(f"attempt {row.attempts} failed", interval_after(row.attempts)) from error
+        raise Redeliver(f"attempt {row.attempt} failed", interval_after(row.attempt)) from error
 
     def _fail(self, row: Row, message: Message, error: dict[str, Any]) -> None:
         if ledger().fail(row.id, error=error, holder=row.holder):

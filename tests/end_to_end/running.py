@@ -20,7 +20,7 @@ from urllib.request import urlopen
 import boto3
 
 from local.cli import main
-from local.stack import running_pid
+from local.data_dir import running_pid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

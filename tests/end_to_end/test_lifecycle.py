@@ -10,7 +10,7 @@ import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 from sqlalchemy import func, insert, select
 
-from local.stack import running_pid
+from local.data_dir import running_pid
 from shared.database.connection import connect_to
 from shared.database.tables import organization
 from tests.end_to_end.running import RunningStack, dev, start, stop, until

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import signal
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +16,9 @@ import pytest
 from moto.moto_api._internal.models import moto_api_backend
 from sqlalchemy import inspect
 
+from local.data_dir import AlreadyRunningError, running_pid
 from local.postgres import Postgres
-from local.stack import AlreadyRunningError, LocalStack, Options, lock, running_pid
+from local.stack import LocalStack, Options
 from local.template.errors import TemplateError
 from shared.database.connection import connect_to
 
@@ -257,42 +254,3 @@ class TestDatabase:
 def _tables(url: str) -> set[str]:
     with connect_to(url) as connection:
         return set(inspect(connection).get_table_names())
-
-
-class TestLock:
-    def test_no_process_runs_where_there_is_no_directory(self, tmp_path: Path) -> None:
-        assert running_pid(tmp_path / "never") is None
-
-    def test_a_pid_that_a_killed_process_left_says_nothing(self, tmp_path: Path) -> None:
-        program = "import pathlib, signal, sys; from local.stack import lock\nwith lock(pathlib.Path(sys.argv[1])):\n"
-        program += "    print('held', flush=True)\n    signal.pause()"
-        command = [sys.executable, "-c", program, str(tmp_path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as holder:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == b"held\n"
-            held_by = running_pid(tmp_path)
-            holder.send_signal(signal.SIGKILL)
-
-        assert held_by == holder.pid
-        assert (tmp_path / "pid").read_text() == str(holder.pid)
-        assert running_pid(tmp_path) is None
-        with lock(tmp_path):
-            assert running_pid(tmp_path) == os.getpid()
-
-    def test_a_second_one_is_refused(self, tmp_path: Path) -> None:
-        with lock(tmp_path), pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}"), lock(tmp_path):
-            pass
-
-        assert running_pid(tmp_path) is None
-
-    def test_a_look_at_who_holds_it_does_not_refuse_a_stack_that_starts(self, tmp_path: Path) -> None:
-        with (tmp_path / "pid").open("w") as looked_at:
-            fcntl.flock(looked_at, fcntl.LOCK_SH)
-            looking = threading.Timer(0.1, lambda: fcntl.flock(looked_at, fcntl.LOCK_UN))
-            looking.start()
-
-            with lock(tmp_path):
-                held_by = running_pid(tmp_path)
-            looking.join()
-
-        assert held_by == os.getpid()

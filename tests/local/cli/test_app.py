@@ -94,15 +94,6 @@ def test_says_in_one_line_that_no_stack_runs(cli: Cli, arguments: list[str]) -> 
     assert said.startswith(f"no local stack runs on {cli.data_dir}")
 
 
-def test_says_in_one_line_that_no_stack_runs_to_invoke_on(cli: Cli, tmp_path: Path) -> None:
-    event = tmp_path / "event.json"
-    event.write_text("{}")
-
-    said = cli.refusal("invoke", "demo-greet", "-e", str(event), "--data-dir", str(cli.data_dir))
-
-    assert said.startswith("no local stack runs on ")
-
-
 def test_says_in_one_line_that_a_file_holds_no_json(cli: Cli, tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     event.write_text("Records: []")
@@ -120,7 +111,7 @@ def test_says_in_one_line_what_boto3_refuses(cli: Cli, monkeypatch: pytest.Monke
 
 
 def test_a_stack_that_is_not_ready_yet_is_told_from_one_that_does_not_run(cli: Cli) -> None:
-    from local.stack import lock
+    from local.data_dir import lock
 
     cli.data_dir.mkdir()
 

@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from local.data_dir import running_pid
 from shared.engine.identity import RunId
-from tests.local.cli.conftest import Cli
+from tests.local.cli.conftest import ROOT, Cli
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -76,3 +77,24 @@ def test_names_the_functions_that_there_are(live: Cli, tmp_path: Path) -> None:
     said = live.refusal("invoke", "demo-wave", "-e", event, "--data-dir", str(live.data_dir))
 
     assert said == "no function 'demo-wave': there are demo-greet, demo-welcome, platform-ledger"
+
+
+def test_starts_a_stack_for_the_call_where_none_runs(
+    cli: Cli, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    answer = cli.here("invoke", "errors-cleanup-old", "-e", str(ROOT / "events" / "errors-cleanup-old.json"))
+
+    assert (answer.code, answer.json) == (0, {"batchItemFailures": []})
+    assert answer.err.startswith(f"no stack runs on {cli.data_dir}")
+    assert running_pid(cli.data_dir) is None
+
+
+def test_refuses_an_unknown_function_before_it_starts_a_stack(cli: Cli, tmp_path: Path) -> None:
+    event = written(tmp_path / "event.json", {})
+
+    said = cli.refusal("invoke", "demo-greet", "-e", event, "--data-dir", str(cli.data_dir))
+
+    assert said.startswith("no function 'demo-greet': there are alerts-cleanup-resolved, ")
+    assert not cli.data_dir.exists()

@@ -114,7 +114,7 @@ def test_keeps_a_falsy_cursor_and_output(stack: Stack) -> None:
 
     after = ledger().get(RUN)
     assert after is not None
-    assert (after.cursor, after.continuation, after.attempts, after.lease) == (0, 1, 0, 0)
+    assert (after.cursor, after.continuation, after.attempts, after.lease, after.holder) == (0, 1, 1, 0, "")
 
 
 def test_shows_what_the_command_line_promises(stack: Stack) -> None:

@@ -278,7 +278,8 @@ class TestGoingOn:
         worker.receives(stack, json.dumps(following), receives=2)
 
         assert [run.attempt for run in worker.runs] == [1, 2, 1, 2]
-        assert stack.row("demo-greet").status == "completed"
+        row = stack.row("demo-greet")
+        assert (row.status, row.attempts) == ("completed", 3)
 
     def test_drops_the_earlier_message_when_it_arrives_again(self, stack: Stack) -> None:
         worker = Worker(Continue(1), ValueError("later"))
@@ -305,6 +306,26 @@ class TestGoingOn:
         [following] = stack.inbox()
         assert following["detail"]["metadata"] == {"id": "event-1", "continuation": 1}
 
+    def test_shows_one_attempt_for_a_run_that_never_failed(self, stack: Stack) -> None:
+        worker = Worker(Continue(1), Continue(2), "done")
+        worker.receives(stack)
+        for _ in range(2):
+            [following] = stack.inbox()
+            worker.receives(stack, json.dumps(following))
+
+        row = stack.row("demo-greet")
+        assert (row.status, row.attempts, row.continuation) == ("completed", 1, 2)
+
+    def test_ends_when_one_continuation_has_used_up_its_attempts(self, stack: Stack) -> None:
+        worker = Worker(Continue(1), ValueError("one"), ValueError("two"), attempts=2)
+        worker.receives(stack)
+        [following] = stack.inbox()
+        worker.receives(stack, json.dumps(following))
+        worker.receives(stack, json.dumps(following), receives=2)
+
+        row = stack.row("demo-greet")
+        assert (row.status, row.attempts) == ("failed", 2)
+
     def test_keeps_the_time_of_its_event(self, stack: Stack) -> None:
         worker = Worker(Continue(1), "done")
         worker.receives(stack)
@@ -329,7 +350,7 @@ class TestGoingOn:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("body", ["", "not json", "[]", "{}", '{"detail-type": 7}', "[" * 5000])
+    @pytest.mark.parametrize("body", [" ", "not json", "[]", "{}", '{"detail-type": 7}', "[" * 5000])
     def test_puts_garbage_aside_with_a_failed_run(self, stack: Stack, body: str) -> None:
         worker = Worker()
 

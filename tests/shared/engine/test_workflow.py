@@ -17,6 +17,7 @@ from tests.stack import Stack
 DONE: dict[str, Any] = {"batchItemFailures": []}
 KEPT_BACK = {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:test_demo-greet"
+DEFINITION = '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
 
 
 class Greeting(BaseModel):
@@ -56,7 +57,7 @@ def call(step: str, *, attempt: int = 0, run: str = str(RunId.of("demo-greet", "
 @pytest.fixture
 def machine(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     boto3.client("stepfunctions").create_state_machine(
-        name="test_demo-greet", definition="{}", roleArn="arn:aws:iam::123456789012:role/test"
+        name="test_demo-greet", definition=DEFINITION, roleArn="arn:aws:iam::123456789012:role/test"
     )
     monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE)
     forget_environment()
