@@ -227,12 +227,13 @@ STACK = """
 def test_no_worker_outlives_a_stack_that_is_killed(tmp_path: Path) -> None:
     script = [sys.executable, "-c", textwrap.dedent(STACK), str(HANDLERS), str(tmp_path)]
     with subprocess.Popen(script, cwd=PROJECT) as stack:
-        wait_until(lambda: len(list(tmp_path.glob("started-*"))) == 1)
-        (busy,) = (int(path.read_text()) for path in tmp_path.glob("started-*"))
-        pids = [busy, int((tmp_path / "idle").read_text()), int((tmp_path / "child").read_text())]
-        running_before = [is_running(pid) for pid in pids]
-
-        stack.kill()
+        try:
+            wait_until(lambda: len(list(tmp_path.glob("started-*"))) == 1)
+            (busy,) = (int(path.read_text()) for path in tmp_path.glob("started-*"))
+            pids = [busy, int((tmp_path / "idle").read_text()), int((tmp_path / "child").read_text())]
+            running_before = [is_running(pid) for pid in pids]
+        finally:
+            stack.kill()  # also where something above failed: the block waits for its end
 
     assert running_before == [True, True, True]
     wait_until(lambda: not any(is_running(pid) for pid in pids))

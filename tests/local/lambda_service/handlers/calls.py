@@ -57,8 +57,9 @@ def end(event: Any, context: Any) -> Any:
 
 def wait(event: Any, context: Any) -> int:
     """Say that the call began, then work until the file that ends it is there."""
-    started = Path(event["directory"]) / f"started-{context.aws_request_id}"
-    started.write_text(str(os.getpid()))
+    partial = Path(event["directory"]) / f"partial-{context.aws_request_id}"
+    partial.write_text(str(os.getpid()))
+    partial.rename(partial.with_name(f"started-{context.aws_request_id}"))  # whole, or not there yet
     while not (Path(event["directory"]) / "go").exists():
         time.sleep(0.005)
     return os.getpid()
