@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.engine.inbox import send_to_dead_letters
@@ -18,6 +19,19 @@ def describe(error: BaseException) -> dict[str, Any]:
     """Return an error as the ledger holds it: its class's name and its message."""
     message = str(error)[:_MESSAGE_LIMIT].encode(errors="replace").decode()  # what is stored must be Unicode
     return {"type": type(error).__name__, "message": message}
+
+
+def fail(row: Row, body: str, error: dict[str, Any], *, holder: str | None = None) -> None:
+    """End `row`'s run as failed and tell it; leave it alone if it ended otherwise, or `holder` has it no longer.
+
+    Where the ledger refuses the write, an answer may have been lost and the write be our own: then it is told too.
+    """
+    if ledger().fail(row.id, error=error, holder=holder):
+        tell_failure(replace(row, error=error), body)
+        return
+    current = ledger().get(row.id)
+    if current is not None and current.failure == "pending" and current.error == error:
+        tell_failure(current, body)
 
 
 def tell_failure(row: Row, body: str) -> None:

@@ -124,7 +124,8 @@ class Ledger:
             "lease": clock.milliseconds(lease),
             "started_at": row.started_at or clock.isoformat(clock.now()),
         }
-        return self._update(row.id, values, given={"status": row.status, "lease": row.lease, "holder": row.holder})
+        given = {"status": row.status, "lease": row.lease, "holder": row.holder}
+        return self._update(row.id, values, given=given) or self._is(row.id, holder=holder)
 
     def release(self, run: RunId, *, holder: str, error: dict[str, Any]) -> bool:
         """Note why `holder`'s attempt failed and let go of the run, to be taken for the next attempt."""
@@ -139,7 +140,9 @@ class Ledger:
             "continuation": row.continuation + 1,
             "cursor": {"at": cursor},
         }
-        return self._update(row.id, values, given={"holder": holder, "status": "running"})
+        given = {"holder": holder, "status": "running"}
+        written = {"holder": "", "continuation": row.continuation + 1}
+        return self._update(row.id, values, given=given) or self._is(row.id, **written)
 
     def start(self, run: RunId) -> bool:
         """Note that an accepted run's execution was started; False if that (or its end) is noted already."""
@@ -172,6 +175,11 @@ class Ledger:
     def failure_handled(self, run: RunId) -> bool:
         """Note that the failure was told to everybody who is to know."""
         return self._update(run, {"failure": "handled"}, given={"failure": "pending"})
+
+    def _is(self, run: RunId, **values: Any) -> bool:
+        """Whether a refused write was our own: its answer was lost, and the client asked again."""
+        row = self.get(run)
+        return row is not None and all(getattr(row, name) == value for name, value in values.items())
 
     def _end(self, run: RunId, values: dict[str, Any], holder: str | None) -> bool:
         given: dict[str, Any] = {"status": OPEN}

@@ -15,7 +15,7 @@ from shared import aws, clock
 from shared.engine.arrival import Arrival, EventType, arrive, data_of
 from shared.engine.envelope import json_value
 from shared.engine.errors import Continue, NonRetryableError
-from shared.engine.failure import describe, tell_failure
+from shared.engine.failure import describe, fail, tell_failure
 from shared.engine.inbox import Message, Redeliver, process
 from shared.engine.ledger import Row, ledger
 from shared.engine.retries import interval_after
@@ -89,7 +89,7 @@ class Task(Generic[EventType]):
             continuation=arrival.envelope.detail.metadata.continuation,
         )
         before = ledger().create(new)
-        if before is None:
+        if before is None or before.holder == holder:  # ours: the first answer was lost, and the client asked again
             return new
         if not self._may_take(before, arrival):
             return None
@@ -112,7 +112,7 @@ class Task(Generic[EventType]):
             raise Redeliver("another worker has the run")
         if before.attempt >= self.attempts and not before.is_untaken:
             died = {"type": "WorkerDiedError", "message": f"the worker died on attempt {before.attempt}, the last"}
-            self._fail(before, arrival.message, died)
+            fail(before, arrival.message.body, died, holder=before.holder)
             return False
         return True
 
@@ -127,7 +127,7 @@ class Task(Generic[EventType]):
             self._go_on(row, json_value(pause.cursor))
         except NonRetryableError as error:
             logger().exception("run cannot succeed")
-            self._fail(row, message, describe(error))
+            fail(row, message.body, describe(error), holder=row.holder)
         except Exception as error:  # noqa: BLE001 (whatever an author's code raises is one failed attempt)
             self._try_again(row, message, error)
         else:
@@ -140,19 +140,16 @@ class Task(Generic[EventType]):
         last = row.attempt >= self.attempts or message.receive_count >= self.attempts + SPARE_RECEIVES
         logger().exception("attempt failed", extra={"last": last})
         if last:
-            self._fail(row, message, describe(error))
+            fail(row, message.body, describe(error), holder=row.holder)
             return
         ledger().release(row.id, holder=row.holder, error=describe(error))
         raise Redeliver(f"attempt {row.attempt} failed", interval_after(row.attempt)) from error
 
-    def _fail(self, row: Row, message: Message, error: dict[str, Any]) -> None:
-        if ledger().fail(row.id, error=error, holder=row.holder):
-            tell_failure(replace(row, error=error), message.body)
-
     def _go_on(self, row: Row, cursor: Any) -> None:
+        following = row.continuation + 1
         if ledger().go_on(row, holder=row.holder, cursor=cursor):
-            self._send_continuation(replace(row, continuation=row.continuation + 1))
-            logger().info("run goes on in another call", extra={"continuation": row.continuation + 1})
+            self._send_continuation(replace(row, continuation=following))
+            logger().info("run goes on in another call", extra={"continuation": following})
 
     def _send_continuation(self, row: Row) -> None:
         body = row.envelope.continued(row.continuation).as_json()

@@ -7,7 +7,7 @@ call `{"step", "run", "attempt", "input"}` from its state machine.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, get_type_hints
 
@@ -17,7 +17,7 @@ from shared import aws
 from shared.engine.arrival import Arrival, EventType, arrive, data_of
 from shared.engine.envelope import Envelope, canonical_json, json_value
 from shared.engine.errors import InvalidMessageError, NonRetryableError, describe_invalid
-from shared.engine.failure import describe, tell_failure
+from shared.engine.failure import describe, fail, tell_failure
 from shared.engine.identity import RunId
 from shared.engine.inbox import Message, is_batch, process, show_again_in
 from shared.engine.ledger import Row, ledger
@@ -144,21 +144,17 @@ class Workflow(Generic[EventType]):
         except machine.exceptions.ExecutionAlreadyExists:
             logger().info("execution had been started")
         except InvalidMessageError as error:
-            self._fail(row, arrival.message, error)
+            logger().exception("run cannot be started")
+            fail(row, arrival.message.body, describe(error))
             return
         except Exception as error:
             if arrival.message.receive_count < self.attempts:
                 raise
-            self._fail(row, arrival.message, error)
+            logger().exception("run could not be started")
+            fail(row, arrival.message.body, describe(error))
             return
         ledger().start(row.id)
         logger().info("execution started")
-
-    def _fail(self, row: Row, message: Message, error: Exception) -> None:
-        logger().exception("run could not be started")
-        described = describe(error)
-        if ledger().fail(row.id, error=described):
-            tell_failure(replace(row, error=described), message.body)
 
     def _run_step(self, event: Any, context: LambdaContext) -> Any:
         try:

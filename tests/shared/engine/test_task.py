@@ -7,35 +7,11 @@ import pytest
 from pydantic import BaseModel
 
 from shared import aws, clock
-from shared.engine import Continue, NonRetryableError, Run, Task
+from shared.engine import Continue, NonRetryableError, Run
 from shared.engine.ledger import ledger
 from tests.factories import Context, Greeted, envelope
 from tests.stack import Stack
-
-DONE: dict[str, Any] = {"batchItemFailures": []}
-KEPT_BACK = {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-
-
-class Worker:
-    """A task whose handler does what the test says, and remembers its runs."""
-
-    def __init__(self, *outcomes: Any, attempts: int = 3) -> None:
-        self.runs: list[Run] = []
-        self.events: list[Greeted] = []
-        self._outcomes = list(outcomes)
-        self.task = Task("demo-greet", trigger=Greeted, attempts=attempts)
-        self.task(self._handle)
-
-    def _handle(self, event: Greeted, run: Run) -> Any:
-        self.events.append(event)
-        self.runs.append(run)
-        outcome = self._outcomes.pop(0) if self._outcomes else None
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
-
-    def receives(self, stack: Stack, body: str = envelope(), *, receives: int = 1) -> dict[str, Any]:
-        return self.task.handler(stack.message(body, receives=receives), Context())
+from tests.worker import DONE, KEPT_BACK, Worker
 
 
 class Result(BaseModel):
@@ -116,143 +92,6 @@ def test_runs_again_for_the_next_generation(stack: Stack) -> None:
 
     assert [str(run.id)[36:] for run in worker.runs] == ["", "-1"]
     assert stack.row("demo-greet", generation=1).status == "completed"
-
-
-class TestRetries:
-    def test_tries_again_later_and_each_time_waits_longer(self, stack: Stack) -> None:
-        worker = Worker(ValueError("one"), ValueError("two"), "done")
-
-        answers = [worker.receives(stack, receives=number) for number in (1, 2, 3)]
-
-        assert answers == [KEPT_BACK, KEPT_BACK, DONE]
-        waits = [call["VisibilityTimeout"] for call in stack.asked("ChangeMessageVisibility")]
-        assert [13 <= waits[0] <= 17, 27 <= waits[1] <= 33] == [True, True]
-        assert [run.attempt for run in worker.runs] == [1, 2, 3]
-        row = stack.row("demo-greet")
-        assert (row.status, row.attempts, row.output, row.error) == ("completed", 3, "done", None)
-
-    def test_shows_the_last_error_while_it_waits(self, stack: Stack) -> None:
-        Worker(ValueError("the database is away")).receives(stack)
-
-        row = stack.row("demo-greet")
-        assert row.status == "running"
-        assert row.error == {"type": "ValueError", "message": "the database is away"}
-
-    def test_fails_after_the_last_attempt(self, stack: Stack) -> None:
-        worker = Worker(*[ValueError("no")] * 3)
-
-        answers = [worker.receives(stack, receives=number) for number in (1, 2, 3)]
-
-        assert answers == [KEPT_BACK, KEPT_BACK, DONE]
-        row = stack.row("demo-greet")
-        assert (row.status, row.attempts, row.failure) == ("failed", 3, "handled")
-        assert row.error == {"type": "ValueError", "message": "no"}
-
-    def test_puts_the_message_aside_with_the_reason(self, stack: Stack) -> None:
-        Worker(NonRetryableError("no such client")).receives(stack)
-
-        [dead] = stack.dead_letters()
-        assert dead["Body"] == envelope()
-        reason = {name: value["StringValue"] for name, value in dead["MessageAttributes"].items()}
-        assert reason == {
-            "Function": "demo-greet",
-            "RunId": str(stack.row("demo-greet").id),
-            "ErrorType": "NonRetryableError",
-            "ErrorMessage": "no such client",
-        }
-
-    def test_does_not_try_again_what_cannot_succeed(self, stack: Stack) -> None:
-        class NoSuchClientError(NonRetryableError):
-            pass
-
-        worker = Worker(NoSuchClientError("7"))
-
-        answer = worker.receives(stack)
-
-        assert answer == DONE
-        row = stack.row("demo-greet")
-        assert (row.status, row.attempts) == ("failed", 1)
-        assert row.error == {"type": "NoSuchClientError", "message": "7"}
-
-    def test_ends_on_the_queues_last_delivery_though_attempts_are_left(self, stack: Stack) -> None:
-        worker = Worker(ValueError("no"), attempts=3)
-
-        worker.receives(stack, receives=5)
-
-        assert stack.row("demo-greet").status == "failed"
-
-
-class TestDeadWorkers:
-    """A worker that dies leaves its row `running` with a lease; nothing else of it remains."""
-
-    @staticmethod
-    def die(stack: Stack, worker: Worker) -> None:
-        def exit_hard(event: Greeted, run: Run) -> None:
-            raise KeyboardInterrupt  # passes the engine like the end of the process does
-
-        worker.task(exit_hard)
-        with pytest.raises(KeyboardInterrupt):
-            worker.receives(stack)
-
-    def test_waits_for_the_lease_to_run_out(self, stack: Stack) -> None:
-        self.die(stack, Worker())
-        worker = Worker("done")
-
-        stack.advance(seconds=59)
-        early = worker.receives(stack, receives=2)
-        stack.advance(seconds=1)
-        later = worker.receives(stack, receives=3)
-
-        assert (early, later) == (KEPT_BACK, DONE)
-        assert [run.attempt for run in worker.runs] == [2]
-        assert stack.row("demo-greet").status == "completed"
-
-    def test_leaves_a_duplicate_to_the_queues_own_visibility(self, stack: Stack) -> None:
-        self.die(stack, Worker())
-
-        Worker().receives(stack, receives=2)
-
-        assert stack.asked("ChangeMessageVisibility") == []
-
-    def test_records_the_end_of_one_that_died_on_its_last_attempt(self, stack: Stack) -> None:
-        for _ in range(3):
-            self.die(stack, Worker())
-            stack.advance(minutes=2)
-        worker = Worker()
-
-        answer = worker.receives(stack, receives=4)
-
-        assert answer == DONE
-        assert worker.runs == []
-        row = stack.row("demo-greet")
-        assert row.status == "failed"
-        assert row.error == {"type": "WorkerDiedError", "message": "the worker died on attempt 3, the last"}
-        assert len(stack.dead_letters()) == 1
-
-    def test_does_not_end_a_run_that_another_has_taken_over(self, stack: Stack) -> None:
-        def outlive_the_lease(event: Greeted, run: Run) -> str:
-            stack.advance(minutes=2)
-            Worker("second").receives(stack, receives=2)
-            return "first"
-
-        slow = Worker()
-        slow.task(outlive_the_lease)
-        slow.receives(stack)
-
-        assert stack.row("demo-greet").output == "second"
-
-    def test_tells_a_failure_that_its_worker_could_not_tell(self, stack: Stack) -> None:
-        Worker(ValueError("no"), attempts=1)
-        row_only = Worker(attempts=1)
-        row_only.task(lambda event, run: ledger().fail(run.id, error={"type": "E", "message": "m"}))
-        row_only.receives(stack)
-        assert stack.row("demo-greet").failure == "pending"
-
-        Worker().receives(stack, receives=2)
-        Worker().receives(stack, receives=3)
-
-        assert stack.row("demo-greet").failure == "handled"
-        assert len(stack.dead_letters()) == 1
 
 
 class TestGoingOn:
