@@ -130,6 +130,29 @@ def _make_engine(connect: Callable[[], Any]) -> Engine:
     return create_engine("postgresql+pg8000://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
 
+class _Connection(pg8000.Connection):  # type: ignore[misc] # pg8000 ships no types
+    """A connection that gives its socket back also when the server went away.
+
+    pg8000 1.31: `close()` leaves the socket to the garbage collector when its last message cannot be sent.
+    """
+
+    def close(self) -> None:
+        """Say goodbye to the server if it is there, and close the socket."""
+        link = self._usock
+        try:
+            super().close()
+        finally:
+            if link is not None:
+                _release(link)
+
+
+def _release(link: socket.socket) -> None:
+    """Close a socket of which a file object of pg8000's may still hold a part: `close()` would wait for that one."""
+    descriptor = link.detach()
+    if descriptor != -1:
+        socket.close(descriptor)
+
+
 def _connect(credentials: Credentials) -> Any:
     # False, not None: with None pg8000 tries TLS and takes any certificate.
     ssl_context = False if credentials.is_loopback else _tls()
@@ -138,7 +161,7 @@ def _connect(credentials: Credentials) -> Any:
     except OSError as error:
         raise DatabaseUnavailableError(f"cannot reach {credentials}: {error}") from error
     try:
-        connection = pg8000.Connection(
+        connection = _Connection(
             user=credentials.username,
             password=credentials.password.get_secret_value(),
             host=credentials.host,
@@ -149,7 +172,7 @@ def _connect(credentials: Credentials) -> Any:
             ssl_context=ssl_context,
         )
     except (pg8000.Error, OSError) as error:
-        link.close()
+        _release(link)
         raise DatabaseUnavailableError(f"{credentials} refused: {_reason(error)}") from error
     # The limit was for connecting. A statement may take longer; its limits are the server's and the Lambda's deadline.
     connection._usock.settimeout(None)  # noqa: SLF001 (under TLS it is not the socket that we opened)
