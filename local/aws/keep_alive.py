@@ -39,7 +39,7 @@ class Answer:
         return self._refuse_write
 
     def _refuse_write(self, _data: bytes) -> None:
-        raise NotImplementedError("moto answers by its return value")
+        raise RuntimeError("moto answers by its return value, not through WSGI's write()")
 
     @property
     def code(self) -> int:
