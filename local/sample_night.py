@@ -144,11 +144,6 @@ class Expectation:
     organizations: tuple[OrganizationFate, ...]
     errors: Fate
 
-    @property
-    def alerts_gone(self) -> int:
-        """All alerts that must go."""
-        return sum(each.gone for each in self.organizations)
-
 
 def seed(  # noqa: PLR0913 (a night's dimensions, all with defaults)
     connection: Connection,

@@ -22,16 +22,9 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def fail(row: Row, body: str, error: dict[str, Any], *, holder: str | None = None) -> None:
-    """End `row`'s run as failed and tell it; leave it alone if it ended otherwise, or `holder` has it no longer.
-
-    Where the ledger refuses the write, an answer may have been lost and the write be our own: then it is told too.
-    """
+    """End `row`'s run as failed and tell it; leave it alone if it ended otherwise, or `holder` has it no longer."""
     if ledger().fail(row.id, error=error, holder=holder):
         tell_failure(replace(row, error=error), body)
-        return
-    current = ledger().get(row.id)
-    if current is not None and current.failure == "pending" and current.error == error:
-        tell_failure(current, body)
 
 
 def tell_failure(row: Row, body: str) -> None:

@@ -20,6 +20,7 @@ from shared.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
 
@@ -111,8 +112,7 @@ class Ledger:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            answer = cast("dict[str, Any]", refused.response)  # its type does not know of the item asked for
-            return row_of(answer["Item"])
+            return row_of(_refused_by(refused))
         return None
 
     def take(self, row: Row, *, holder: str, lease: datetime) -> bool:
@@ -124,8 +124,7 @@ class Ledger:
             "lease": clock.milliseconds(lease),
             "started_at": row.started_at or clock.isoformat(clock.now()),
         }
-        given = {"status": row.status, "lease": row.lease, "holder": row.holder}
-        return self._update(row.id, values, given=given) or self._is(row.id, holder=holder)
+        return self._update(row.id, values, given={"status": row.status, "lease": row.lease, "holder": row.holder})
 
     def release(self, run: RunId, *, holder: str, error: dict[str, Any]) -> bool:
         """Note why `holder`'s attempt failed and let go of the run, to be taken for the next attempt."""
@@ -140,9 +139,7 @@ class Ledger:
             "continuation": row.continuation + 1,
             "cursor": {"at": cursor},
         }
-        given = {"holder": holder, "status": "running"}
-        written = {"holder": "", "continuation": row.continuation + 1}
-        return self._update(row.id, values, given=given) or self._is(row.id, **written)
+        return self._update(row.id, values, given={"holder": holder, "status": "running"})
 
     def start(self, run: RunId) -> bool:
         """Note that an accepted run's execution was started; False if that (or its end) is noted already."""
@@ -176,11 +173,6 @@ class Ledger:
         """Note that the failure was told to everybody who is to know."""
         return self._update(run, {"failure": "handled"}, given={"failure": "pending"})
 
-    def _is(self, run: RunId, **values: Any) -> bool:
-        """Whether a refused write was our own: its answer was lost, and the client asked again."""
-        row = self.get(run)
-        return row is not None and all(getattr(row, name) == value for name, value in values.items())
-
     def _end(self, run: RunId, values: dict[str, Any], holder: str | None) -> bool:
         given: dict[str, Any] = {"status": OPEN}
         if holder is not None:
@@ -191,7 +183,11 @@ class Ledger:
     def _update(
         self, run: RunId, values: dict[str, Any], *, given: dict[str, Any], remove: tuple[str, ...] = ()
     ) -> bool:
-        """Set `values` and drop `remove` where the row is as `given` says (a tuple: any of them)."""
+        """Set `values` and drop `remove` where the row is as `given` says (a tuple: any of them).
+
+        Return whether the row holds `values` now. A write that is refused may be our own: its answer was lost, and the
+        client asked again.
+        """
         names = {f"#{name}": name for name in (*values, *given, *remove)}
         attributes = {f":{name}": _attribute(name, value) for name, value in values.items()}
         conditions = []
@@ -211,9 +207,11 @@ class Ledger:
                 ConditionExpression=" AND ".join(conditions),
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=attributes,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            found = _refused_by(refused)
+            return all(found.get(name) == attributes[f":{name}"] for name in values)
         return True
 
 
@@ -236,6 +234,12 @@ def row_of(item: Mapping[str, Attribute]) -> Row:
     values |= {name: json.loads(item[name]["S"]) for name in _JSON if name in item}
     values["cursor"] = (values.get("cursor") or {}).get("at")
     return Row(id=RunId(item["pk"]["S"].removeprefix("run#"), int(item["sk"]["N"])), **values)
+
+
+def _refused_by(error: ClientError) -> Mapping[str, Attribute]:
+    """Return the item whose state refused a conditional write; empty where there is none."""
+    item: Mapping[str, Attribute] = cast("dict[str, Any]", error.response).get("Item", {})  # not in its type
+    return item
 
 
 def _item(row: Row) -> dict[str, Attribute]:
