@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from shared import clock
-from shared.engine.ledger import Row, row_of
+from shared.engine.row import Row, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,24 +10,30 @@ from pathlib import Path
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from local import permissions, schedule_delivery
 from local.aws import bus, queues, state_machines
+from local.aws.access.credentials import ADMINISTRATOR
+from local.aws.access.identities import Identities
+from local.aws.buckets import Buckets
 from local.aws.server import AwsServer
 from local.aws.time_scale import TimeScale
 from local.data_dir import lock
 from local.front import Front
 from local.lambda_service.event_sources import EventSourcePoller
-from local.lambda_service.service import LambdaService
-from local.postgres import Database, open_database
+from local.lambda_service.service import IDLE_SECONDS, LambdaService
 from local.schedules import ScheduleRunner
 from local.template.apply import apply
 from local.template.deployment import Deployment, expand
 from local.template.document import read_document
 from local.template.placement import Placement
 from local.template.registry import as_text
+from shared import garbage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
+
+    from local.postgres import Database
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STACK_NAME: Final = "nightshift"
@@ -46,6 +52,7 @@ class Options:
         workers: at most so many processes per function.
         time_scale: shortens visibility timeouts, back-offs and deadlines, for tests.
         database_url: a PostgreSQL to use instead of the embedded one.
+        idle_seconds: a worker that had no call for so long is stopped; the next call starts another.
     """
 
     template: Path = ROOT / "template.yaml"
@@ -54,6 +61,7 @@ class Options:
     workers: int = 4
     time_scale: float = 1.0
     database_url: str | None = None
+    idle_seconds: float = IDLE_SECONDS
 
 
 class LocalStack:
@@ -81,12 +89,15 @@ class LocalStack:
             OSError: the port is taken.
         """
         began = perf_counter()
+        garbage.hold()
         stack = cls(options)
         try:
             stack._start()
         except BaseException:
             stack.stop()
             raise
+        finally:
+            garbage.resume()
         stack.started_in = perf_counter() - began
         return stack
 
@@ -108,8 +119,8 @@ class LocalStack:
             "AWS_ENDPOINT_URL": self.aws.endpoint_url,
             "AWS_DEFAULT_REGION": placement.region,
             "AWS_REGION": placement.region,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ACCESS_KEY_ID": ADMINISTRATOR.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": ADMINISTRATOR.secret_access_key,
             "EVENT_BUS_NAME": placement.stack_name,
             "NIGHTSHIFT_STACK": placement.stack_name,
             "NIGHTSHIFT_URL": self.front.url,
@@ -133,6 +144,8 @@ class LocalStack:
         self._tell()
 
     def _open_database(self) -> Database:
+        from local.postgres import open_database  # noqa: PLC0415 (SQLAlchemy's import, beside the stack's start)
+
         database = open_database(self.data_dir / "postgres", self.options.database_url)
         self._open.callback(database.stop)
         from shared.database.migrate import upgrade  # noqa: PLC0415 (Alembic's import, beside the stack's start)
@@ -143,10 +156,18 @@ class LocalStack:
     def _start_aws(self) -> None:
         self.aws = AwsServer.start(time_scale=self._scale)
         self._open.callback(self.aws.stop)
-        state_machines.install(invoke=self._invoke, publish=bus.publish_service_event, time_scale=self._scale)
+        state_machines.install(
+            invoke=self._invoke,
+            publish=bus.publish_service_event,
+            time_scale=self._scale,
+            check_invoke=self._check_invoke,
+        )
 
     def _invoke(self, function_name: str, payload: bytes) -> Any:
         return self.functions(function_name, payload)
+
+    def _check_invoke(self, role_arn: str, function_name: str) -> None:
+        permissions.check_invoke(role_arn, self.functions.arn(function_name))
 
     def _provision(self, opening: Future[Database] | None) -> None:
         placement = Placement(STACK_NAME, endpoint_url=self.aws.endpoint_url)
@@ -155,14 +176,21 @@ class LocalStack:
             secrets = self.aws.client("secretsmanager")
             parameters[SECRET_PARAMETER] = secrets.create_secret(Name=f"{STACK_NAME}/database")["ARN"]
         self.deployment = expand(self.options.template, placement, parameters)
-        apply(self.deployment.calls, self.aws.client)
+        apply(self.deployment.calls, self._provisioner)
         if opening is not None:
             self.database = opening.result()
             value = json.dumps(self.database.credentials.secret)
             secrets.put_secret_value(SecretId=parameters[SECRET_PARAMETER], SecretString=value)
 
+    def _provisioner(self, service: str) -> Any:
+        if service == "iam":
+            return Identities(self.deployment.placement.account_id)
+        return Buckets() if service == "s3" else self.aws.client(service)
+
     def _start_functions(self) -> None:
         placement = self.deployment.placement
+        sessions = permissions.open_sessions(self.deployment)
+        permissions.check_roles(self.deployment)
         self.functions = LambdaService(
             self.deployment.functions,
             code_root=self.options.template.resolve().parent,
@@ -170,8 +198,10 @@ class LocalStack:
             endpoint_url=self.aws.endpoint_url,
             region=placement.region,
             account=placement.account_id,
+            credentials=lambda function: sessions[function.name],
             max_workers=self.options.workers,
             time_scale=self._scale,
+            idle_seconds=self.options.idle_seconds,
         )
         self.functions.start()
         self._open.callback(self.functions.stop)
@@ -203,10 +233,7 @@ class LocalStack:
             (self.data_dir / name).unlink(missing_ok=True)
 
     def _start_schedules(self) -> None:
-        def send(arn: str, body: str) -> None:
-            queues.find_queue(arn).send(body)
-
-        runner = ScheduleRunner(self.deployment.schedules, send)
+        runner = ScheduleRunner(self.deployment.schedules, schedule_delivery.send)
         runner.start()
         self._open.callback(runner.stop)
 

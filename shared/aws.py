@@ -6,9 +6,14 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from shared import garbage
+
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
@@ -19,6 +24,9 @@ CONNECT_TIMEOUT_SECONDS = 3
 READ_TIMEOUT_SECONDS = 10
 # The inbox redelivers and a state machine retries: the client only rides out a single hiccup.
 TOTAL_MAX_ATTEMPTS = 3
+# The services of each message: their calls are the engine's, checked by mypy against AWS's own types. Checking their
+# parameters again, and composing a user agent for each call, is a third of a call's CPU.
+TYPED = frozenset({"dynamodb", "events", "sqs", "stepfunctions"})
 
 _making = Lock()  # botocore's loader and session are not safe while clients are made side by side
 
@@ -27,6 +35,10 @@ _making = Lock()  # botocore's loader and session are not safe while clients are
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["events"]) -> EventBridgeClient: ...
+@overload
+def client(service: Literal["s3"]) -> S3Client: ...
+@overload
+def client(service: Literal["scheduler"]) -> EventBridgeSchedulerClient: ...
 @overload
 def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 @overload
@@ -43,17 +55,30 @@ def client(service: str) -> Any:
 
 @cache
 def _make(service: str) -> Any:
-    import boto3  # noqa: PLC0415 (175 ms that a call which needs no AWS client should not pay)
-    from botocore.config import Config  # noqa: PLC0415 (as above)
+    from botocore.config import Config  # noqa: PLC0415 (150 ms that a call which needs no AWS client should not pay)
 
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"total_max_attempts": TOTAL_MAX_ATTEMPTS, "mode": "standard"},
+        parameter_validation=service not in TYPED,
+        user_agent="nightshift",
     )
-    return boto3.client(service, config=config)  # type: ignore[call-overload] # the overloads above
+    made = session().create_client(service, config=config)
+    garbage.resume()  # a function has imported what it needs when it makes its first client
+    return made
+
+
+@cache
+def session() -> Session:
+    """Return what this process's clients are made by; what is registered for its events, later clients inherit."""
+    # Not boto3's, which imports its resources and S3's transfers first.
+    from shared.aws_session import make_session  # noqa: PLC0415 (as above)
+
+    return make_session()
 
 
 def forget_clients() -> None:
     """Drop the clients made so far: for a process whose environment changes, as a test's does."""
     _make.cache_clear()
+    session.cache_clear()

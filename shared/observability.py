@@ -43,6 +43,14 @@ def count_records_affected(number: int) -> None:
     _affected.append(number)
 
 
+def count(metric: str, *, function: str) -> None:
+    """Count one `metric` of `function` and write it to the log at once: what is rare must outlive what comes next."""
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service="nightshift")
+    metrics.add_dimension("function", function)
+    metrics.add_metric(metric, MetricUnit.Count, 1)
+    metrics.flush_metrics()
+
+
 @contextmanager
 def measured(function: str) -> Iterator[None]:
     """Count one processed event of `function`, its errors and its latency, and write them to the log.

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel
 
-from shared.database.deletion import delete_in_chunks
+from shared import database
 from shared.engine import Continue
 from shared.observability import count_records_affected, logger
 
 if TYPE_CHECKING:
-    from shared.database.deletion import Expired
     from shared.engine import Run
 
 # More than a chunk may take with its waits, so that a call ends by itself and not by its deadline.
@@ -25,7 +24,7 @@ class CleanupResult(BaseModel):
     deleted: int
 
 
-def delete_expired(expired: Expired, run: Run) -> CleanupResult:
+def delete_expired(expired: database.Expired, run: Run) -> CleanupResult:
     """Delete the expired rows; the count so far is the cursor.
 
     Repeating it is safe: the cutoff is the event's, and what is gone is not found again.
@@ -34,7 +33,7 @@ def delete_expired(expired: Expired, run: Run) -> CleanupResult:
         Continue: the call's deadline is near and there may be more.
     """
     deleted: int = run.cursor or 0
-    for chunk in delete_in_chunks(expired):
+    for chunk in database.delete_in_chunks(expired):
         deleted += chunk.deleted
         count_records_affected(chunk.deleted)
         if chunk.locked:

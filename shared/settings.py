@@ -23,10 +23,19 @@ class Settings(BaseModel):
     stack_name: str
     event_bus_name: str
     ledger_table: str
+    flow_table: str = ""
+    idempotency_table: str = ""
+    payload_bucket: str = ""
     inbox_url: str = ""
     dead_letters_url: str = ""
     state_machine_arn: str = ""
+    state_machine_prefix: str = ""  # what every workflow's machine ARN begins with; its function's id follows
+    registry_path: str = ""  # where another registry than the shipped one is
     database_secret_arn: str = ""
+
+    def inbox_of(self, function: str) -> str:
+        """Return the URL of a function's inbox: beside this function's own, under the name that every inbox has."""
+        return f"{self.inbox_url.rpartition('/')[0]}/{self.stack_name}_{function}"
 
 
 def environment(model: type[T]) -> T:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import text
 
 from local.postgres import Postgres
@@ -16,6 +17,10 @@ from shared.database.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A busy machine is no failure.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.database.deletion import Expired
-from shared.database.tables import alerts
+from shared import database
 from shared.engine import Run, Task
 from shared.events.alerts import CleanupResolvedAlerts
 from shared.retention import CleanupResult, delete_expired
@@ -16,7 +15,8 @@ task = Task("alerts-cleanup-resolved", trigger=CleanupResolvedAlerts, attempts=8
 @task
 def cleanup_resolved(event: CleanupResolvedAlerts, run: Run) -> CleanupResult:
     """Delete the organization's alerts that were resolved before the cutoff; one without alerts has none to delete."""
-    expired = Expired(
+    alerts = database.tables.alerts
+    expired = database.Expired(
         table=alerts,
         time=alerts.c.resolved_at,
         key=alerts.c.id,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, select
 
 from shared import database
-from shared.database.tables import organization
 from shared.engine import Run, Workflow, fan_out
 from shared.events.alerts import CleanupResolvedAlerts
 from shared.events.schedule import ScheduleFired
 from shared.settings import environment
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 PAGE: Final = 1_000  # organizations read at a time: memory stays flat however many there are
 MARGIN: Final = timedelta(seconds=15)  # more than one page takes, so that a step ends by itself, not by its deadline
@@ -56,13 +57,14 @@ def send_page(cursor: str | None, run: Run) -> Page:
 
 def organizations_after(connection: Connection, cursor: str | None, limit: int) -> list[CleanupResolvedAlerts]:
     """Return the next `limit` organizations by key as events, their retention as it stands, good or bad."""
+    organization = database.tables.organization
     columns = organization.c
-    query = select(columns.id, columns.retention_days).order_by(columns.id).limit(limit)
+    query = organization.select().with_only_columns(columns.id, columns.retention_days)
     if cursor is not None:
         query = query.where(columns.id > cursor)
     return [
         CleanupResolvedAlerts.as_read(organization_id=id_, retention_days=days)
-        for id_, days in connection.execute(query)
+        for id_, days in connection.execute(query.order_by(columns.id).limit(limit))
     ]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.database.deletion import Expired
-from shared.database.tables import error_log
+from shared import database
 from shared.engine import Run, Task
 from shared.events.errors import CleanupOldErrors
 from shared.retention import CleanupResult, delete_expired
@@ -16,7 +15,8 @@ task = Task("errors-cleanup-old", trigger=CleanupOldErrors, attempts=8)
 @task
 def cleanup_old(event: CleanupOldErrors, run: Run) -> CleanupResult:
     """Delete the records that are older than the cutoff."""
-    expired = Expired(
+    error_log = database.tables.error_log
+    expired = database.Expired(
         table=error_log,
         time=error_log.c.timestamp,
         key=error_log.c.id,

@@ -6,13 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from shared import database
-from shared.database.migrate import upgrade
 from shared.observability import logger
 
 
 def handler(_event: Any, _context: Any) -> dict[str, Any]:
     """Run the migrations that the database lacks and say which. Repeating it is safe: it then finds none."""
     with database.transaction() as connection:
-        result = asdict(upgrade(connection))
+        result = asdict(database.migrate.upgrade(connection))
     logger().info("the schema is up to date", extra=result)
     return result

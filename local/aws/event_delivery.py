@@ -13,10 +13,18 @@ from moto.events.exceptions import ValidationException
 from moto.events.models import events_backends
 from moto.logs.models import logs_backends
 
+from local.aws.access.authorize import (
+    EVENTS,
+    check_events_on_log_group,
+    check_service_on_queue,
+)
+from local.aws.access.errors import AccessDeniedError
 from local.aws.queues import find_queue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from local.aws.queues import LocalQueue
 
 _log = logging.getLogger(__name__)
 _logs_lock = Lock()  # moto 5.2.5: a log stream "would need a lock" to be thread safe
@@ -64,7 +72,14 @@ def _send(rule: Any, target: Mapping[str, Any], event: Mapping[str, Any], text: 
     if _service_of(target["Arn"]) == "logs":
         _write_log(rule, target["Arn"], message)
         return
-    find_queue(target["Arn"]).send(message, group_id=_group_id(target, event))
+    _queue_for(rule, target["Arn"]).send(message, group_id=_group_id(target, event))
+
+
+def _queue_for(rule: Any, arn: str) -> LocalQueue:
+    """Return the queue of that ARN if its policy lets the rule send to it."""
+    queue = find_queue(arn)
+    check_service_on_queue(EVENTS, queue, rule.arn)
+    return queue
 
 
 def _input(target: Mapping[str, Any], event: Mapping[str, Any], text: str) -> str:
@@ -103,6 +118,7 @@ def _value_at(path: str, event: Mapping[str, Any]) -> Any:
 def _write_log(rule: Any, arn: str, message: str) -> None:
     _, _, _, region, account, _, group = arn.removesuffix(":*").split(":", 6)
     backend = logs_backends[account][region]
+    check_events_on_log_group(f"{arn.removesuffix(':*')}:log-stream:{rule.name}", rule.arn)
     with _logs_lock:
         backend.ensure_log_stream(group, rule.name)
         entry = {"timestamp": int(time.time() * 1000), "message": message}
@@ -126,14 +142,21 @@ def _bury(rule: Any, target: Mapping[str, Any], text: str, error: Exception) -> 
     words = {
         "RULE_ARN": rule.arn,
         "TARGET_ARN": target["Arn"],
-        "ERROR_CODE": "NO_RESOURCE" if isinstance(error, LookupError) else "SDK_CLIENT_ERROR",
+        "ERROR_CODE": _error_code(error),
         "ERROR_MESSAGE": reason,
     }
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in words.items()}
     try:
-        find_queue(dead_letters).send(text, message_attributes=attributes)
+        _queue_for(rule, dead_letters).send(text, message_attributes=attributes)
     except Exception:  # noqa: BLE001  # nothing is left to turn to
         _log.exception("rule %s lost an event for %s: %s", rule.name, target["Arn"], reason)
+
+
+def _error_code(error: Exception) -> str:
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    if isinstance(error, AccessDeniedError):
+        return "NO_PERMISSIONS"
+    return "NO_RESOURCE" if isinstance(error, LookupError) else "SDK_CLIENT_ERROR"
 
 
 def _service_of(arn: str) -> str:

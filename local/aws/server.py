@@ -5,35 +5,35 @@ from __future__ import annotations
 import io
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from boto3.session import Session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local.aws import bus, parameters, queues, tables
+from local.aws import bus, direct, instances, parameters, queues, service_models, tables
+from local.aws.access import guard
+from local.aws.access.credentials import ADMINISTRATOR
+from local.aws.api import Api, ApiRequest
 from local.aws.bus import REGION
-from local.aws.keep_alive import Answer, KeepAliveServer
+from local.aws.keep_alive import KeepAliveServer
 from local.aws.time_scale import TimeScale
+from shared.aws_session import make_session
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
     from botocore.awsrequest import AWSPreparedRequest
 
-ACCESS_KEY = "testing"  # moto takes any; nothing here is secret
 STOP_POLL = 0.05  # seconds until a stop is seen
 
 
 class AwsServer:
     """A running server; its state is moto's, one for the process and gone with it."""
 
-    def __init__(self, server: KeepAliveServer, application: WSGIApplication) -> None:
+    def __init__(self, server: KeepAliveServer, api: Api) -> None:
         self._server = server
-        self._application = application
+        self._api = api
         self._thread = Thread(target=server.serve_forever, args=(STOP_POLL,), name="aws", daemon=True)
-        self._session = Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
+        self._session = make_session()
         self._clients: dict[str, Any] = {}
         self._clients_lock = Lock()  # a session may not be shared while it makes a client
 
@@ -44,12 +44,16 @@ class AwsServer:
         Raises OSError when the port is taken. Installing twice changes nothing but the time
         scale of the queues that are created from then on.
         """
-        application = DomainDispatcherApplication(create_backend_app)
-        server = cls(KeepAliveServer(port, application), application)
+        api = Api()
+        server = cls(KeepAliveServer(port, api.answer), api)
+        service_models.install()
+        instances.install()
         tables.install()
         queues.install(time_scale or TimeScale())
         bus.install()
         parameters.install()
+        direct.install()
+        guard.install()
         server._thread.start()
         return server
 
@@ -59,16 +63,19 @@ class AwsServer:
         return f"http://127.0.0.1:{self._server.port}"
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client for this process, which calls moto without a socket.
+        """Return a client for this process, which calls moto without a socket.
 
         The same application answers as over HTTP, in a third less time and without a thread;
-        made once a service, and safe between threads as every boto3 client.
+        made once a service, and safe between threads as every botocore client.
         """
         with self._clients_lock:
             if service not in self._clients:
-                client = self._session.client(
-                    service,  # type: ignore[call-overload]  # the stubs want a literal
+                client: Any = self._session.create_client(
+                    service,
+                    region_name=REGION,
                     endpoint_url=self.endpoint_url,
+                    aws_access_key_id=ADMINISTRATOR.access_key_id,
+                    aws_secret_access_key=ADMINISTRATOR.secret_access_key,
                     config=Config(retries={"total_max_attempts": 1}),
                 )
                 client.meta.events.register("before-send", self._answer)
@@ -82,8 +89,8 @@ class AwsServer:
         queues.interrupt_polls()
 
     def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        answer = Answer(self._application, _environ(request))
-        return AWSResponse(request.url, answer.code, HTTPHeaders.from_pairs(answer.headers), _Body(answer.body))
+        answer = self._api.answer(_request(request))
+        return AWSResponse(request.url, answer.status, HTTPHeaders.from_pairs(answer.headers), _Body(answer.body))
 
 
 class _Body(io.BytesIO):
@@ -93,37 +100,22 @@ class _Body(io.BytesIO):
         yield self.read()
 
 
-def _environ(request: AWSPreparedRequest) -> dict[str, Any]:
-    url = urlsplit(request.url)
-    body = _read(request.body)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote(url.path).encode().decode("latin-1"),  # as PEP 3333 has it
-        "QUERY_STRING": url.query,
-        "RAW_URI": request.url.removeprefix(f"{url.scheme}://{url.netloc}"),
-        "SERVER_NAME": url.hostname,
-        "SERVER_PORT": str(url.port),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": url.netloc,
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": url.scheme,
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    headers: Any = request.headers  # signing leaves some values as bytes
-    for name, value in headers.items():
-        key = name.upper().replace("-", "_")
-        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        if key == "CONTENT_TYPE":
-            environ[key] = text
-        elif key != "CONTENT_LENGTH":
-            environ[f"HTTP_{key}"] = text
-    return environ
+def _request(prepared: AWSPreparedRequest) -> ApiRequest:
+    """Return what botocore would send."""
+    url = urlsplit(prepared.url)
+    headers: Any = prepared.headers  # signing leaves some values as bytes
+    return ApiRequest(
+        method=str(prepared.method),
+        target=prepared.url.removeprefix(f"{url.scheme}://{url.netloc}"),
+        headers=tuple((name, _text(value)) for name, value in headers.items()),
+        body=_read(prepared.body),
+        host=str(url.hostname),
+        port=int(url.port or 80),
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _read(body: Any) -> bytes:

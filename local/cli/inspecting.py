@@ -22,7 +22,8 @@ from local.cli.target import (
 from local.runs import list_runs
 from local.steps import steps_of
 from shared.engine.identity import RunId
-from shared.engine.ledger import STATUSES, Ledger, Row
+from shared.engine.ledger import Ledger
+from shared.engine.row import STATUSES, Row
 
 if TYPE_CHECKING:
     from local.steps import StepRun

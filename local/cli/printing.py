@@ -12,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shared.engine.ledger import Row
+    from shared.engine.row import Row
 
 _STYLES = {
     "completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "waiting": "cyan",

@@ -27,7 +27,8 @@ from local.runs import newest_generation
 from shared import clock
 from shared.engine.envelope import Envelope
 from shared.engine.identity import RunId
-from shared.engine.ledger import Ledger, Row
+from shared.engine.ledger import Ledger
+from shared.engine.row import Row
 
 WaitOption = Annotated[bool, typer.Option("--wait", help="Follow the runs to their end; exit 1 if one fails.")]
 LimitOption = Annotated[float, typer.Option("--limit", help="Seconds to wait at most.")]
@@ -108,7 +109,7 @@ def fire(
 
 def fire_schedule(target: Target, schedule: str, at: datetime) -> tuple[RunId, Envelope]:
     """Send what the schedule would send at `at` and return the run that it asks for, with the event."""
-    from local.schedules import input_at  # noqa: PLC0415 (the cron library's import)
+    from shared.schedules import input_at  # noqa: PLC0415 (the cron library's import)
 
     scheduler = target.client("scheduler")
     try:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from shared.engine.ledger import Row
+    from shared.engine.row import Row
 
 DATA_DIR: Final = Path(".nightshift") / "demo"
 WORKER: Final = "alerts-cleanup-resolved"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from local.aws.access.credentials import Credentials
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class FunctionConfig:
     memory_mb: int = 128
     environment: Mapping[str, str] = field(default_factory=dict)
     maximum_concurrency: int | None = None
+    role_arn: str = ""
 
     @property
     def function_id(self) -> str:
@@ -31,15 +35,19 @@ class FunctionConfig:
         return self.name.partition("_")[2] or self.name
 
 
+CredentialSource = Callable[[FunctionConfig], "Credentials"]
+
+
 @dataclass(frozen=True)
 class Sandbox:
-    """Where every worker of this stack runs: its code, its logs and the AWS that it talks to."""
+    """Where every worker of this stack runs: its code, its logs, the AWS that it talks to and with which keys."""
 
     code_root: Path
     log_dir: Path
     endpoint_url: str
     region: str
     account: str
+    credentials: CredentialSource
 
     def arn(self, function_name: str) -> str:
         """The function's ARN, as its context shows it."""
@@ -75,8 +83,6 @@ class Sandbox:
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_SESSION_TOKEN": "local",
             "AWS_EC2_METADATA_DISABLED": "true",
+            **self.credentials(function).environment,
         }

@@ -19,11 +19,13 @@ class ServiceStoppedError(RuntimeError):
 class WorkerPool:
     """Lends workers out; who asks when all are busy waits."""
 
-    def __init__(self, limit: int, start: Callable[[], Worker]) -> None:
+    def __init__(self, limit: int, start: Callable[[], Worker], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._start = start
+        self._clock = clock
         self._returned = threading.Condition()
-        self._idle: list[Worker] = []
+        self._idle: list[Worker] = []  # the one that ended last at the end
+        self._idle_since: dict[Worker, float] = {}
         self._lent: list[Worker] = []
         self._starting = 0
         self._is_stopped = False
@@ -33,10 +35,11 @@ class WorkerPool:
         with self._returned:
             while True:
                 self._refuse_when_stopped()
-                self._idle = [worker for worker in self._idle if worker.is_usable]
+                self._forget([worker for worker in self._idle if not worker.is_usable])
                 if self._idle:
                     # The one that ended last is the warmest, and the others may stay asleep.
-                    worker = self._idle.pop()
+                    worker = self._idle[-1]
+                    self._forget([worker])
                     self._lent.append(worker)
                     return worker
                 if len(self._lent) + self._starting < self._limit:
@@ -51,7 +54,18 @@ class WorkerPool:
             self._lent.remove(worker)
             if worker.is_usable:
                 self._idle.append(worker)
+                self._idle_since[worker] = self._clock()
             self._returned.notify()
+
+    def end_idle(self, seconds: float) -> int:
+        """Kill the workers that had no call for `seconds`; the next calls start others. Return how many they were."""
+        with self._returned:
+            before = self._clock() - seconds
+            idle = [worker for worker in self._idle if self._idle_since[worker] <= before]
+            self._forget(idle)
+        for worker in idle:
+            worker.end()
+        return len(idle)
 
     def workers(self) -> list[tuple[Worker, bool]]:
         """Every live worker, and whether it is lent out."""
@@ -66,7 +80,7 @@ class WorkerPool:
             # The lifeline that a starting worker inherits must still be open.
             self._returned.wait_for(lambda: self._starting == 0, seconds)
             workers = self._lent + self._idle
-            self._idle = []
+            self._forget(self._idle)
             self._returned.notify_all()
         for worker in workers:
             worker.kill()
@@ -89,6 +103,11 @@ class WorkerPool:
             self.release(worker)
             self._refuse_when_stopped()
         return worker
+
+    def _forget(self, idle: list[Worker]) -> None:
+        for worker in list(idle):
+            self._idle.remove(worker)
+            del self._idle_since[worker]
 
     def _refuse_when_stopped(self) -> None:
         if self._is_stopped:

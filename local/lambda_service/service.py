@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from local.aws.invocation import FunctionNotFoundError, Invocation
 from local.lambda_service.function_config import FunctionConfig, Sandbox
+from local.lambda_service.keeper import WorkerKeeper
 from local.lambda_service.pool import ServiceStoppedError, WorkerPool
 from local.lambda_service.workers import DiedIdleError, Worker
 
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.aws.time_scale import TimeScale
+    from local.lambda_service.function_config import CredentialSource
 
 __all__ = ["FunctionConfig", "LambdaService", "RequestTooLargeError", "ServiceStoppedError", "WorkerStatus"]
 
 REQUEST_LIMIT = 6 * 1024 * 1024
 STOP_SECONDS = 5.0
+# Real seconds, whatever the time scale: what a worker frees is real memory. Lambda does not say how long it waits.
+IDLE_SECONDS = 300.0
 # A worker that dies between two calls costs nobody a call, but a module that always does so must be told.
 IDLE_DEATHS = 3
 
@@ -60,14 +64,17 @@ class LambdaService:
         endpoint_url: str,
         region: str,
         account: str,
+        credentials: CredentialSource,
         max_workers: int,
         time_scale: TimeScale,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._functions = {function.name: function for function in functions}
-        self._sandbox = Sandbox(code_root.resolve(), log_dir.resolve(), endpoint_url, region, account)
+        self._sandbox = Sandbox(code_root.resolve(), log_dir.resolve(), endpoint_url, region, account, credentials)
         self._max_workers = max_workers
         self._time_scale = time_scale
         self._pools: dict[str, WorkerPool] = {}
+        self._keeper = WorkerKeeper(self._pools_now, idle_seconds)
         self._lifeline: tuple[int, int] | None = None
 
     def start(self) -> None:
@@ -79,9 +86,11 @@ class LambdaService:
             name: WorkerPool(self.concurrency(name), partial(Worker, function, self._sandbox, self._lifeline[0]))
             for name, function in self._functions.items()
         }
+        self._keeper.start()
 
     def stop(self) -> None:
         """Kill every worker; calls that run end with Runtime.ExitError, calls that wait with ServiceStoppedError."""
+        self._keeper.stop()
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             pool.stop(STOP_SECONDS)
@@ -89,10 +98,17 @@ class LambdaService:
         for end in lifeline or ():
             os.close(end)
 
+    def _pools_now(self) -> list[WorkerPool]:
+        return list(self._pools.values())
+
     def concurrency(self, function_name: str) -> int:
         """How many calls of a function run at once."""
         function = self._functions[function_name]
         return max(1, min(function.maximum_concurrency or self._max_workers, self._max_workers))
+
+    def arn(self, function_name: str) -> str:
+        """The ARN that a function's name or ARN means, with its qualifier; raise FunctionNotFoundError."""
+        return self._find(function_name)[1]
 
     def workers(self) -> list[WorkerStatus]:
         """Every live worker, in the order of the functions."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from local.aws.invocation import Invocation
 from local.lambda_service.call_slot import Call, CallSlot, InitFailedError, WorkerExitedError
+from local.lambda_service.memory import MemoryUse, resident_mb
 from local.lambda_service.runtime_api import RESPONSE_TOO_LARGE, RuntimeApi
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ class Worker:
     def request_id(self) -> str | None:
         """The call that it works on."""
         return self._slot.request_id
+
+    @property
+    def memory(self) -> MemoryUse | None:
+        """What the process holds of the memory that its function has; None where the system does not tell."""
+        resident = resident_mb(self.pid)
+        return None if resident is None else MemoryUse(self._function.name, resident, self._function.memory_mb)
 
     @property
     def is_usable(self) -> bool:

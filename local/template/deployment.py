@@ -35,6 +35,9 @@ class Schedule:
     target_arn: str
     input: str
     state: str = "ENABLED"
+    arn: str = ""
+    role_arn: str = ""
+    dead_letter_arn: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class StateMachine:
     name: str
     arn: str
     definition: str
+    role_arn: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def _function(function: Resource, limits: Mapping[str, int | None]) -> FunctionC
         memory_mb=int(properties.get("MemorySize", 128)),
         environment={name: _text(value) for name, value in variables.items()},
         maximum_concurrency=_least(bounds),
+        role_arn=properties.get("Role", ""),
     )
 
 
@@ -127,20 +132,28 @@ def _is_enabled(mapping: Resource) -> bool:
 
 
 def _schedule(schedule: Resource) -> Schedule:
-    properties = schedule.properties
+    properties, target = schedule.properties, schedule.properties["Target"]
     return Schedule(
         name=schedule.identity.ref,
         group=properties.get("GroupName", "default"),
         expression=properties["ScheduleExpression"],
         time_zone=properties.get("ScheduleExpressionTimezone", "UTC"),
-        target_arn=properties["Target"]["Arn"],
-        input=properties["Target"].get("Input", ""),
+        target_arn=target["Arn"],
+        input=target.get("Input", ""),
         state=properties.get("State", "ENABLED"),
+        arn=schedule.identity.attributes["Arn"],
+        role_arn=target.get("RoleArn", ""),
+        dead_letter_arn=target.get("DeadLetterConfig", {}).get("Arn"),
     )
 
 
 def _machine(machine: Resource) -> StateMachine:
-    return StateMachine(machine.identity.attributes["Name"], machine.identity.ref, definition_of(machine))
+    return StateMachine(
+        name=machine.identity.attributes["Name"],
+        arn=machine.identity.ref,
+        definition=definition_of(machine),
+        role_arn=machine.properties.get("RoleArn", ""),
+    )
 
 
 def _least(bounds: Iterable[Any]) -> int | None:

@@ -69,6 +69,8 @@ _KINDS: Mapping[str, _Kind] = {
     "AWS::Lambda::Permission": _Kind(),
     "AWS::Logs::LogGroup": _Kind("LogGroupName", ("logs", "log-group:{name}"), attributes={"Arn": "{arn}:*"}),
     "AWS::Logs::ResourcePolicy": _Kind("PolicyName"),
+    "AWS::S3::Bucket": _Kind("BucketName", ("s3", "{name}"), attributes={"Arn": "{arn}"}),
+    "AWS::S3::BucketPolicy": _Kind(),
     "AWS::SNS::Topic": _Kind("TopicName", ("sns", "{name}"), "{arn}", {"TopicArn": "{arn}", "TopicName": "{name}"}),
     "AWS::SQS::Queue": _Kind(
         "QueueName", ("sqs", "{name}"), "{url}", {"Arn": "{arn}", "QueueName": "{name}", "QueueUrl": "{url}"}
@@ -109,6 +111,8 @@ def identify(kind: str, logical_id: str, properties: Mapping[str, Any], placemen
     known = _KINDS[kind]
     name = properties.get(known.name) if known.name else None
     name = str(name) if name is not None else placement.generated_name(logical_id)
+    if kind == "AWS::S3::Bucket":
+        name = name.lower()  # so CloudFormation generates it
     bus = str(properties.get("EventBusName") or "default").rpartition("/")[2]
     values = {
         "name": name,
@@ -130,6 +134,9 @@ def _arn(kind: _Kind, values: Mapping[str, Any], placement: Placement) -> str:
     if kind.arn is None:
         return ""
     service, resource = kind.arn
-    # IAM is the same in every region, so its ARNs name none
-    beginning = f"arn:{placement.partition}:iam::{placement.account_id}" if service == "iam" else placement.arn(service)
+    beginning = placement.arn(service)
+    if service == "iam":  # the same in every region, so its ARNs name none
+        beginning = f"arn:{placement.partition}:iam::{placement.account_id}"
+    if service == "s3":  # and a bucket's name is taken once in all the partition
+        beginning = f"arn:{placement.partition}:s3::"
     return f"{beginning}:{resource.format_map(values)}"

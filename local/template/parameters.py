@@ -49,6 +49,10 @@ def _value(name: str, declaration: Mapping[str, Any], given: str | None) -> str 
 def _check(name: str, declaration: Mapping[str, Any], value: str) -> None:
     if declaration.get("Type") == "Number" and not re.fullmatch(r"-?\d+(\.\d+)?", value):
         raise TemplateError(f"parameter {name}: {value!r} is not a number")
+    for bound, sign in (("MinValue", 1), ("MaxValue", -1)):
+        if bound in declaration and sign * float(value) < sign * float(declaration[bound]):
+            said = declaration.get("ConstraintDescription", f"its {bound} is {declaration[bound]}")
+            raise TemplateError(f"parameter {name}: {value!r}: {said}")
     allowed = [str(each) for each in declaration.get("AllowedValues", [value])]
     if value not in allowed:
         raise TemplateError(f"parameter {name}: {value!r} is none of {', '.join(allowed)}")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from local.aws.access.patterns import PolicyError
+from local.aws.access.policies import read_policy
 from local.template.call import Call
 from local.template.errors import TemplateError
 
@@ -20,12 +22,11 @@ if TYPE_CHECKING:
 # Resources that exist only in AWS, and what stands in for them.
 NOT_PROVISIONED: Final[Mapping[str, str]] = {
     "AWS::CloudWatch::Alarm": "no metric is collected on a laptop; what an alarm would say, the ledger and logs show",
-    "AWS::IAM::ManagedPolicy": "the local AWS checks no permissions",
-    "AWS::IAM::Role": "the local AWS checks no permissions",
     "AWS::Lambda::EventSourceMapping": "polled by the local Lambda service: Deployment.event_source_mappings",
     "AWS::Lambda::Function": "run by the local Lambda service: Deployment.functions",
     "AWS::Lambda::LayerVersion": "the workers import what the virtual environment has",
-    "AWS::Lambda::Permission": "the local AWS checks no permissions",
+    "AWS::Lambda::Permission": "nothing on a laptop calls a function by its resource policy",
+    "AWS::S3::BucketPolicy": "it asks for TLS, which a loopback address does without",
 }
 
 
@@ -38,7 +39,7 @@ def _queue(queue: Resource) -> Iterator[Call]:
 def _queue_policy(policy: Resource) -> Iterator[Call]:
     given = _given(policy, "Queues", "PolicyDocument")
     for url in given["Queues"]:
-        attributes = {"Policy": _json(given["PolicyDocument"])}
+        attributes = {"Policy": _policy_json(policy, given["PolicyDocument"])}
         yield _call(policy, "sqs", "set_queue_attributes", QueueUrl=url, Attributes=attributes)
 
 
@@ -89,6 +90,34 @@ def _table(table: Resource) -> Iterator[Call]:
         yield _call(table, "dynamodb", "update_time_to_live", **parameters)
 
 
+def _role(role: Resource) -> Iterator[Call]:
+    used = ("AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "Policies")
+    given = _given(role, *used, unused=("RoleName", "MaxSessionDuration", "Tags"))
+    name, trust = role.identity.ref, _policy_json(role, given["AssumeRolePolicyDocument"])
+    yield _call(role, "iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust)
+    for policy in given.get("Policies", []):
+        parameters = {
+            "PolicyName": policy["PolicyName"],
+            "PolicyDocument": _policy_json(role, policy["PolicyDocument"]),
+        }
+        yield _call(role, "iam", "put_role_policy", RoleName=name, **parameters)
+    for arn in given.get("ManagedPolicyArns", []):
+        yield _call(role, "iam", "attach_role_policy", RoleName=name, PolicyArn=arn)
+
+
+def _managed_policy(policy: Resource) -> Iterator[Call]:
+    given = _given(policy, "Description", "PolicyDocument", unused=("ManagedPolicyName",))
+    given["PolicyDocument"] = _policy_json(policy, given["PolicyDocument"])
+    yield _call(policy, "iam", "create_policy", PolicyName=policy.identity.ref.rpartition("/")[2], **given)
+
+
+def _bucket(bucket: Resource) -> Iterator[Call]:
+    # the stack's objects are gone with its process, and nobody else reaches its loopback address
+    protection = ("BucketEncryption", "OwnershipControls", "PublicAccessBlockConfiguration")
+    _given(bucket, unused=("BucketName", "LifecycleConfiguration", "Tags", *protection))
+    yield _call(bucket, "s3", "create_bucket", Bucket=bucket.identity.ref)
+
+
 def _log_group(group: Resource) -> Iterator[Call]:
     given = _given(group, "RetentionInDays", unused=("LogGroupName", "Tags"))
     yield _call(group, "logs", "create_log_group", logGroupName=group.identity.ref)
@@ -99,7 +128,7 @@ def _log_group(group: Resource) -> Iterator[Call]:
 
 def _log_policy(policy: Resource) -> Iterator[Call]:
     given = _given(policy, "PolicyName", "PolicyDocument")
-    document = json.dumps(json.loads(given["PolicyDocument"]))
+    document = _policy_json(policy, json.loads(given["PolicyDocument"]))
     yield _call(policy, "logs", "put_resource_policy", policyName=given["PolicyName"], policyDocument=document)
 
 
@@ -145,8 +174,11 @@ PLANNERS: Final[Mapping[str, Callable[[Resource], Iterator[Call]]]] = {
     "AWS::Events::Archive": _archive,
     "AWS::Events::EventBus": _event_bus,
     "AWS::Events::Rule": _rule,
+    "AWS::IAM::ManagedPolicy": _managed_policy,
+    "AWS::IAM::Role": _role,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::Logs::ResourcePolicy": _log_policy,
+    "AWS::S3::Bucket": _bucket,
     "AWS::SNS::Topic": _topic,
     "AWS::SQS::Queue": _queue,
     "AWS::SQS::QueuePolicy": _queue_policy,
@@ -182,6 +214,20 @@ def _given(resource: Resource, *used: str, unused: tuple[str, ...] = ()) -> dict
         if name not in used and name not in unused:
             raise TemplateError(f"{resource.logical_id}: {resource.type}.{name} is not known to local/template")
     return {name: resource.properties[name] for name in used if name in resource.properties}
+
+
+def _policy_json(resource: Resource, document: Any) -> str:
+    """Return a policy as JSON; one that could not be evaluated is refused now, while its place is known.
+
+    SAM's own policies leave out the version, which AWS allows and moto 5.2.5 does not; it matters to policy variables,
+    which are refused.
+    """
+    text = json.dumps({"Version": "2012-10-17"} | document)
+    try:
+        read_policy(text)
+    except PolicyError as error:
+        raise TemplateError(f"{resource.logical_id}: {error}") from None
+    return text
 
 
 def _call(resource: Resource, service: str, operation: str, **parameters: Any) -> Call:

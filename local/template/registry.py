@@ -76,8 +76,9 @@ def _events(template: ResolvedTemplate, inboxes: Mapping[str, str]) -> dict[str,
         if rule.properties.get("EventBusName") not in buses:
             continue  # the default bus carries AWS's events: they tell of runs, they do not start any
         for target in rule.properties.get("Targets", []):
-            if target["Arn"] in inboxes:
-                events.setdefault(inboxes[target["Arn"]], set()).update(_names(rule))
+            function = inboxes.get(target["Arn"], PLATFORM)
+            if not function.startswith(PLATFORM):  # the recorder takes every event, and reacts to none
+                events.setdefault(function, set()).update(_names(rule))
     return events
 
 

@@ -8,14 +8,10 @@ connection that lives for one transaction that is the moment when the proxy woul
 
 from __future__ import annotations
 
-import socket
-import ssl
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import pg8000
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -25,34 +21,17 @@ from shared.database.credentials import (
     forget_secrets,
     stored_credentials,
 )
-from shared.settings import environment
+from shared.database.errors import DatabaseUnavailableError, LoginRefusedError, code_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Engine
 
-CONNECT_TIMEOUT_SECONDS = 5
-# A peer that vanished without a word is noticed after about a minute instead of the two hours of the system's default.
-KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 # The server ended the connection: an administrator, a crash, a restart. Class 08 is the connection itself.
 LOST = frozenset({"57P01", "57P02", "57P03"})
 
 _configured: Credentials | None = None
-
-
-class TlsSettings(BaseModel):
-    """Whom to trust about a database on the network."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    # A file of certificates. An RDS instance's is signed by Amazon's own RDS authority, which no system trusts by
-    # itself; a proxy's is public. Empty: the system's authorities.
-    database_ca_bundle: str = ""
-
-
-class DatabaseUnavailableError(Exception):
-    """The database cannot be reached, refuses us or went away; trying again later may help."""
 
 
 def configure(url: str | None) -> None:
@@ -107,12 +86,7 @@ def _begin(engine: Engine) -> Iterator[Connection]:
 
 def sqlstate(error: DBAPIError) -> str:
     """Return PostgreSQL's five-character code for `error`, or "" when it came from elsewhere."""
-    return _code(error.orig)
-
-
-def _code(error: BaseException | None) -> str:
-    details = error.args[0] if error is not None and error.args else None
-    return str(details.get("C", "")) if isinstance(details, dict) else ""
+    return code_in(error.orig)
 
 
 def _is_loss(code: str) -> bool:
@@ -121,82 +95,30 @@ def _is_loss(code: str) -> bool:
 
 @cache
 def _engine() -> Engine:
-    # The credentials are looked up for each connection, so that a rotation is noticed.
-    return _make_engine(lambda: _connect(_configured or stored_credentials()))
+    return _make_engine(_connect_as_told)
+
+
+def _connect_as_told() -> Any:
+    """Connect to where this process was pointed, else to where the secret says; looked up for each connection.
+
+    A login that is refused may be one that was rotated since we asked: the secret is read anew, once. Should it still
+    be the old one (the rotation changes the database first), or already be the next (a person changed the secret
+    first), then our caller's caller tries again later.
+    """
+    if _configured is not None:
+        return _connect(_configured)
+    try:
+        return _connect(stored_credentials())
+    except LoginRefusedError:
+        return _connect(stored_credentials(fresh=True))
+
+
+def _connect(credentials: Credentials) -> Any:
+    from shared.database.driver import connect  # noqa: PLC0415 (a tenth of a cold start; SQLAlchemy loads it late too)
+
+    return connect(credentials)
 
 
 def _make_engine(connect: Callable[[], Any]) -> Engine:
     # Parameters are the customers' data: they stay out of error messages.
     return create_engine("postgresql+pg8000://", creator=connect, poolclass=NullPool, hide_parameters=True)
-
-
-class _Connection(pg8000.Connection):  # type: ignore[misc] # pg8000 ships no types
-    """A connection that gives its socket back also when the server went away.
-
-    pg8000 1.31: `close()` leaves the socket to the garbage collector when its last message cannot be sent.
-    """
-
-    def close(self) -> None:
-        """Say goodbye to the server if it is there, and close the socket."""
-        link = self._usock
-        try:
-            super().close()
-        finally:
-            if link is not None:
-                _release(link)
-
-
-def _release(link: socket.socket) -> None:
-    """Close a socket of which a file object of pg8000's may still hold a part: `close()` would wait for that one."""
-    descriptor = link.detach()
-    if descriptor != -1:
-        socket.close(descriptor)
-
-
-def _connect(credentials: Credentials) -> Any:
-    # False, not None: with None pg8000 tries TLS and takes any certificate.
-    ssl_context = False if credentials.is_loopback else _tls()
-    try:
-        link = _open_socket(credentials)
-    except OSError as error:
-        raise DatabaseUnavailableError(f"cannot reach {credentials}: {error}") from error
-    try:
-        connection = _Connection(
-            user=credentials.username,
-            password=credentials.password.get_secret_value(),
-            host=credentials.host,
-            port=credentials.port,
-            database=credentials.dbname,
-            application_name="nightshift",
-            sock=link,
-            ssl_context=ssl_context,
-        )
-    except (pg8000.Error, OSError) as error:
-        _release(link)
-        raise DatabaseUnavailableError(f"{credentials} refused: {_reason(error)}") from error
-    # The limit was for connecting. A statement may take longer; its limits are the server's and the Lambda's deadline.
-    connection._usock.settimeout(None)  # noqa: SLF001 (under TLS it is not the socket that we opened)
-    return connection
-
-
-def _open_socket(credentials: Credentials) -> socket.socket:
-    # Opened here because pg8000 would apply its connect time-out to every later read as well.
-    link = socket.create_connection((credentials.host, credentials.port), timeout=CONNECT_TIMEOUT_SECONDS)
-    link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for name, value in KEEPALIVE.items():
-        with suppress(AttributeError):  # macOS lacks one of them
-            link.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return link
-
-
-def _reason(error: Exception) -> str:
-    details = error.args[0] if error.args else ""
-    return str(details.get("M", "")) if isinstance(details, dict) else str(error)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    # Kept: reading the authorities takes 25 ms, more than the rest of a connection.
-    bundle = environment(TlsSettings).database_ca_bundle
-    return ssl.create_default_context(cafile=bundle or None)

@@ -1,4 +1,4 @@
-"""Say where the database is and how to log in: from the secret that RDS keeps, or from a URL."""
+"""Say where the database is and how to log in: from the secret that RDS keeps, with its password or IAM, or a URL."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sqlalchemy import make_url
 
+from shared.database.iam_token import forget_role, iam_token
 from shared.settings import environment
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class DatabaseSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     database_secret_arn: str = Field(min_length=1)
+    # `<resource id>/<user>` as in the ARN that `rds-db:connect` is allowed on: that user logs in with IAM, and the
+    # secret only says where. Empty: the secret's user logs in with its password.
+    database_iam_login: str = ""
 
 
 class CredentialsError(Exception):
@@ -41,6 +45,8 @@ class Credentials(BaseModel):
     host: str
     port: int = 5432
     dbname: str
+    # A token stands for the role itself, so it goes through TLS also where a password need not.
+    with_token: bool = Field(default=False, exclude=True)
 
     @classmethod
     def from_secret(cls, value: object) -> Self:
@@ -94,6 +100,11 @@ class Credentials(BaseModel):
         }
 
     @property
+    def needs_tls(self) -> bool:
+        """Whether the login must be encrypted: always but for a password to a server on this machine."""
+        return self.with_token or not self.is_loopback
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the server is on this machine, where there is no wire to encrypt."""
         try:
@@ -106,15 +117,27 @@ class Credentials(BaseModel):
         return f"{self.host}:{self.port}/{self.dbname}"
 
 
-def stored_credentials() -> Credentials:
-    """Return what the secret `DATABASE_SECRET_ARN` holds, at most five minutes old.
+def stored_credentials(*, fresh: bool = False) -> Credentials:
+    """Return what the secret `DATABASE_SECRET_ARN` holds, at most five minutes old, or, if `fresh`, as it is now.
 
     Raises:
         CredentialsError: the secret does not say where the database is.
         GetParameterError: Secrets Manager could not be asked; trying again may help.
     """
-    arn = environment(DatabaseSettings).database_secret_arn
-    return Credentials.from_secret(_secrets().get(arn, max_age=SECRET_MAX_AGE_SECONDS, transform="json"))
+    settings = environment(DatabaseSettings)
+    secret = _secrets().get(
+        settings.database_secret_arn, max_age=SECRET_MAX_AGE_SECONDS, transform="json", force_fetch=fresh
+    )
+    if not settings.database_iam_login:
+        return Credentials.from_secret(secret)
+    return _with_token(secret, settings.database_iam_login.rpartition("/")[2])
+
+
+def _with_token(secret: object, username: str) -> Credentials:
+    login = {"username": username, "password": ""}
+    place = Credentials.from_secret(secret | login if isinstance(secret, dict) else secret)
+    token = iam_token(place.host, place.port, username)
+    return place.model_copy(update={"password": SecretStr(token), "with_token": True})
 
 
 @cache
@@ -130,3 +153,4 @@ def _secrets() -> SecretsProvider:
 def forget_secrets() -> None:
     """Ask Secrets Manager anew, with a new client: for a process whose environment changes, as a test's does."""
     _secrets.cache_clear()
+    forget_role()

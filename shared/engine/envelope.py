@@ -1,7 +1,7 @@
 """The one form in which an event travels: on the bus, in an inbox and into a state machine.
 
 It is EventBridge's own: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html, with
-`detail` = `{"data": {…}, "metadata": {"id"?, "ts"?, "actor"?, "correlation_id"?, "generation"?}}`.
+`detail` = `{"data": {…}, "metadata": {"id"?, "ts"?, "actor"?, "correlation_id"?, "generation"?, "payload"?}}`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,34 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictInt, ValidationError
 from pydantic_core import to_jsonable_python
 
 from shared import clock
 from shared.engine.errors import InvalidMessageError, describe_invalid
 
 EVENT_NAME_LIMIT = 128  # characters; EventBridge's limit for detail-type
+PAYLOAD_LIMIT = 25_000_000  # bytes of JSON: as Python's objects about ten times that, which a Lambda must hold
 
-UtcTime = Annotated[datetime, PlainSerializer(clock.isoformat, return_type=str)]
+
+def _utc(time: datetime) -> datetime:
+    """Return `time` in UTC; one without an offset is in UTC, whatever zone this machine is in."""
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("beyond the calendar") from None
+
+
+UtcTime = Annotated[datetime, AfterValidator(_utc), PlainSerializer(clock.isoformat, return_type=str)]
+
+
+class PayloadReference(BaseModel):
+    """Which object of the payload bucket holds a value's canonical JSON: its SHA-256 in hex, and its size."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: StrictInt = Field(gt=0, le=PAYLOAD_LIMIT)
 
 
 class Metadata(BaseModel):
@@ -29,7 +48,7 @@ class Metadata(BaseModel):
     id: str | None = Field(default=None, min_length=1, max_length=512)
     ts: int | None = Field(default=None, ge=0, le=253_402_300_799_999)  # ms since 1970, up to the year 9999
     generation: int = Field(default=0, ge=0, le=999_999_999)
-    continuation: int = Field(default=0, ge=0)
+    payload: PayloadReference | None = None  # where the whole data is, when `data` is only what is short of it
 
 
 class Detail(BaseModel):
@@ -61,8 +80,12 @@ class Envelope(BaseModel):
         """
         try:
             envelope = cls.model_validate_json(body)
+            # It would be written as null, so that a run worked with another value than its event has.
+            json.dumps((envelope.detail.data, envelope.detail.metadata.model_extra), allow_nan=False)
         except ValidationError as error:
             raise InvalidMessageError(f"not an event: {describe_invalid(error)}") from None
+        except ValueError:
+            raise InvalidMessageError("not an event: detail: NaN, or a number that is too large") from None
         if not (envelope.detail.metadata.id or envelope.id):
             raise InvalidMessageError("not an event: neither detail.metadata.id nor id")
         return envelope
@@ -84,11 +107,7 @@ class Envelope(BaseModel):
         """When it happened, as the sender says: `metadata.ts`, else the envelope's time; in UTC."""
         if self.detail.metadata.ts is not None:
             return datetime.fromtimestamp(self.detail.metadata.ts / 1000, UTC)
-        return self.time if self.time.tzinfo else self.time.replace(tzinfo=UTC)
-
-    def continued(self, continuation: int) -> Self:
-        """Return the same event as the message of its `continuation`-th continuation."""
-        return self._with(continuation=continuation)
+        return self.time
 
     def of_generation(self, generation: int) -> Self:
         """Return the same event as the message that asks for its `generation`-th replay."""
@@ -102,6 +121,11 @@ class Envelope(BaseModel):
         if self.event_time <= moment:
             return self
         return self._with(ts=None).model_copy(update={"time": moment})
+
+    def carrying(self, data: dict[str, Any], payload: PayloadReference | None) -> Self:
+        """Return the same event with `data` in its place, and the reference to the whole of it."""
+        metadata = self.detail.metadata.model_copy(update={"payload": payload})
+        return self.model_copy(update={"detail": Detail(data=data, metadata=metadata)})
 
     def _with(self, **metadata: Any) -> Self:
         changed = self.detail.metadata.model_copy(update=metadata)

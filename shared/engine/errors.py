@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,25 @@ class NonRetryableError(Exception):
 
 class InvalidMessageError(NonRetryableError):
     """An inbox message is not an envelope, or its data is not what the function's event says."""
+
+
+class RetryAfter(Exception):  # noqa: N818 (an instruction, with the name that state machines match)
+    """Try this again in `seconds`, as the one who was asked said; it costs no attempt.
+
+    A task's run waits; a workflow's step must be declared `retry_after=True`, and its state machine catches the error,
+    whose message is the JSON `{"seconds": n}`, and waits.
+
+    Raises:
+        ValueError: `seconds` is not above 0 and at most a year.
+    """
+
+    LIMIT = 31_536_000  # seconds; also the longest Wait of a state machine's execution
+
+    def __init__(self, seconds: float) -> None:
+        if not 0 < seconds <= self.LIMIT:  # NaN too
+            raise ValueError(f"a time to wait is above 0 and at most {self.LIMIT} s, not {seconds}")
+        super().__init__(json.dumps({"seconds": seconds}))
+        self.seconds = seconds
 
 
 class Continue(BaseException):

@@ -1,4 +1,4 @@
-"""How a workflow's run ended, from the status event of its execution.
+"""How a workflow's run ended: from the status event of its execution, or from the execution itself.
 
 Format: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 """
@@ -11,10 +11,17 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from shared import aws, clock
+from shared.engine import control
 from shared.engine.errors import InvalidMessageError, describe_invalid
+from shared.engine.history import failing_step, message_of
 from shared.engine.identity import RunId
 from shared.engine.ledger import ledger
+from shared.engine.payloads import outgoing
 from shared.observability import log_context, logger
+from shared.settings import settings
+
+Ended = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
 _REASONS: Final = {
     "FAILED": ("ExecutionFailed", "the execution failed without a cause"),
@@ -24,16 +31,28 @@ _REASONS: Final = {
 
 
 class ExecutionEnded(BaseModel):
-    """The `detail` of a `Step Functions Execution Status Change`; times are ms since 1970, output is JSON text."""
+    """The `detail` of a `Step Functions Execution Status Change`; dates are ms since 1970, output is JSON text."""
 
     model_config = ConfigDict(frozen=True)
 
+    execution_arn: str = Field(alias="executionArn")
     name: str
-    status: Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+    status: Ended
+    start_date: int = Field(alias="startDate")
     stop_date: int = Field(alias="stopDate")
     output: str | None = None
     error: str | None = None
     cause: str | None = None
+
+    @property
+    def function(self) -> str:
+        """The id of the function whose machine it is."""
+        return self.execution_arn.split(":")[-2].removeprefix(f"{settings().stack_name}_")
+
+    @property
+    def ended(self) -> datetime:
+        """When it ended."""
+        return _moment(self.stop_date)
 
 
 class StatusChange(BaseModel):
@@ -42,42 +61,71 @@ class StatusChange(BaseModel):
     detail: ExecutionEnded
 
 
-def record_end(body: str) -> None:
-    """Write the end of an execution into its run's row; a second time, or for a foreign execution, change nothing.
+def read_status_change(body: str) -> ExecutionEnded:
+    """Return the end that an inbox message tells of.
 
     Raises:
         InvalidMessageError: `body` is not the status event of an execution's end.
     """
     try:
-        ended = StatusChange.model_validate_json(body).detail
+        return StatusChange.model_validate_json(body).detail
     except ValidationError as error:
         raise InvalidMessageError(f"not an execution's end: {describe_invalid(error)}") from None
+
+
+def look_up(arn: str) -> ExecutionEnded | None:
+    """Return the end of an execution, None while it runs.
+
+    Raises:
+        ExecutionDoesNotExist: (of the client) there is none.
+    """
+    answer = aws.client("stepfunctions").describe_execution(executionArn=arn)
+    if answer["status"] not in {*_REASONS, "SUCCEEDED"}:
+        return None
+    dates = {name: clock.milliseconds(answer[name]) for name in ("startDate", "stopDate")}
+    return ExecutionEnded.model_validate(dict(answer) | dates)
+
+
+def record_end(ended: ExecutionEnded) -> bool:
+    """Write the end of an execution into its run's row, and ask its function to tell of a bad one.
+
+    Return whether it was news: a second time, or for a foreign execution, nothing changes. A worker that died after the
+    write and before the message finds the failure still pending, and sends the message.
+    """
     try:
         run = RunId.parse(ended.name)
     except ValueError:
         logger().info("the execution is not a run's: somebody started it by hand", extra={"execution": ended.name})
-        return
+        return False
     with log_context(run_id=ended.name):
-        if _write(run, ended):
-            logger().info("run ended", extra={"status": ended.status})
-        else:
-            logger().info("the run's end was known", extra={"status": ended.status})
+        is_news = _write(run, ended)
+        if ended.status != "SUCCEEDED" and (is_news or _is_untold(run)):
+            control.send(settings().inbox_of(ended.function), "failure", run)
+        logger().info("run ended" if is_news else "the run's end was known", extra={"status": ended.status})
+    return is_news
 
 
 def _write(run: RunId, ended: ExecutionEnded) -> bool:
-    at = datetime.fromtimestamp(ended.stop_date / 1000, UTC)
+    started, at = _moment(ended.start_date), ended.ended
     if ended.status == "SUCCEEDED":
-        return ledger().complete(run, output=None if ended.output is None else json.loads(ended.output), at=at)
+        output = None if ended.output is None else json.loads(ended.output)
+        return ledger().complete(run, output=outgoing(output), started=started, at=at)
+    status: Literal["failed", "cancelled"] = "cancelled" if ended.status == "ABORTED" else "failed"
+    return ledger().fail(run, error=_error(ended), status=status, started=started, at=at)
+
+
+def _error(ended: ExecutionEnded) -> dict[str, Any]:
+    """Return what went wrong and in which step; the error is the execution's own, as its author's `Catch` made it."""
     kind, reason = _REASONS[ended.status]
-    error = {"type": ended.error or kind, "message": _message(ended.cause) or reason}
-    return ledger().fail(run, error=error, status="cancelled" if ended.status == "ABORTED" else "failed", at=at)
+    error: dict[str, Any] = {"type": ended.error or kind, "message": message_of(ended.cause) or reason}
+    found = failing_step(aws.client("stepfunctions"), ended.execution_arn)
+    return error if found is None else error | {"step": found.step, "attempt": found.attempts}
 
 
-def _message(cause: str | None) -> str | None:
-    """Return the words of a cause; a failed Lambda's cause is its error document as JSON."""
-    try:
-        document: Any = json.loads(cause or "")
-    except ValueError:
-        return cause
-    message = document.get("errorMessage") if isinstance(document, dict) else None
-    return str(message) if message else cause
+def _moment(date: int) -> datetime:
+    return datetime.fromtimestamp(date / 1000, UTC)
+
+
+def _is_untold(run: RunId) -> bool:
+    row = ledger().get(run)
+    return row is not None and row.failure == "pending"

@@ -29,6 +29,10 @@ class RunId:
             raise ValueError(f"not a run id: {name[:100]!r}")
         return cls(str(UUID(match["uuid"])), int(match["generation"] or 0))
 
+    def execution_of(self, machine_arn: str) -> str:
+        """Return the ARN of the run's execution by the state machine `machine_arn`."""
+        return f"{machine_arn.replace(':stateMachine:', ':execution:')}:{self}"
+
     def __str__(self) -> str:
         return f"{self.uuid}-{self.generation}" if self.generation else self.uuid
 

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from shared import aws
 from shared.engine.errors import NonRetryableError
@@ -16,8 +16,6 @@ from shared.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-_REASON_LIMIT: Final = 1_000  # characters of a reason that travel with a dead letter
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,7 @@ def _done(message: Message, receive: Callable[[Message], None]) -> bool:
         try:
             receive(message)
         except Redeliver as later:
+            logger().info("message will be delivered again", extra={"reason": str(later), "seconds": later.seconds})
             if later.seconds is not None:
                 show_again_in(message, later.seconds)
             return False
@@ -90,16 +89,3 @@ def show_again_in(message: Message, seconds: int) -> None:
         )
     except Exception:  # noqa: BLE001 (then it comes back later than asked, no worse)
         logger().exception("visibility could not be changed")
-
-
-def send_to_dead_letters(body: str, *, function: str, run: str, error: Mapping[str, Any]) -> None:
-    """Put a message that cannot be processed aside, with the reason in its attributes."""
-    reason = {"Function": function, "RunId": run, "ErrorType": error["type"], "ErrorMessage": error["message"]}
-    aws.client("sqs").send_message(
-        QueueUrl=settings().dead_letters_url,
-        MessageBody=body,
-        MessageAttributes={
-            name: {"DataType": "String", "StringValue": str(value)[:_REASON_LIMIT] or "-"}
-            for name, value in reason.items()
-        },
-    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from shared import aws
 from shared.engine.envelope import Envelope, canonical_json
+from shared.engine.payloads import slim
 from shared.settings import settings
 
 if TYPE_CHECKING:
@@ -66,13 +67,14 @@ def emit(run: Run, events: Iterable[tuple[str, Event]]) -> int:
 
 
 def _envelope(run: Run, key: str, event: Event) -> Envelope:
-    return Envelope.make(
+    envelope = Envelope.make(
         event.event_name,
         event.data(),
         event_id=run.id.event_id(key),
         source=f"nightshift.{run.function}",
         time=run.event_time,
     )
+    return slim(envelope)  # one of more than 1 MB could not be sent at all
 
 
 def _entry(envelope: Envelope, bus: str) -> Entry:

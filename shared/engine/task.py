@@ -6,18 +6,20 @@ with growing waits, and an end for every run, also when its worker died.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Final
 
-from shared import aws, clock
-from shared.engine.arrival import Arrival, EventType, arrive, data_of
+from shared import clock
+from shared.engine import control
+from shared.engine.arrival import Arrival, EventType, data_of
 from shared.engine.envelope import json_value
-from shared.engine.errors import Continue, NonRetryableError
-from shared.engine.failure import describe, fail, tell_failure
-from shared.engine.inbox import Message, Redeliver, process
-from shared.engine.ledger import Row, ledger
+from shared.engine.errors import Continue, NonRetryableError, RetryAfter
+from shared.engine.failure import describe, fail
+from shared.engine.function import Function
+from shared.engine.inbox import Redeliver
+from shared.engine.ledger import ledger
+from shared.engine.payloads import incoming, outgoing
 from shared.engine.retries import interval_after
 from shared.engine.run import Run
 from shared.observability import log_context, logger, measured
@@ -25,29 +27,28 @@ from shared.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
+    from shared.engine.delivery import Delivery
+    from shared.engine.row import Row
     from shared.engine.run import LambdaContext
 
 # SQS moves a message aside by itself after this many receives beyond the attempts: one receive records the end of a
 # worker that died on its last attempt, one more is to spare.
-SPARE_RECEIVES = 2
+SPARE_RECEIVES: Final = 2
+WAITS_LIMIT: Final = 100  # a `RetryAfter` beyond so many waits costs an attempt, so that every run has an end
 
 
-class Task(Generic[EventType]):
-    """One function of one handler.
+@dataclass(frozen=True)
+class _GoOn:
+    """What a handler that goes on in another call leaves for it."""
 
-    Args:
-        id: the function's kebab-case id.
-        trigger: the event that it reacts to.
-        attempts: how often a message is tried in all before its run has failed.
-    """
+    cursor: Any
 
-    def __init__(self, id: str, *, trigger: type[EventType], attempts: int = 5) -> None:  # noqa: A002 (the id is one)
-        self.id = id
-        self.trigger = trigger
-        self.attempts = attempts
-        self._handle: Callable[[EventType, Run], Any] | None = None
+
+class Task(Function[EventType]):
+    """One function of one handler. `@task` above a function makes it the handler."""
+
+    _handle: Callable[[EventType, Run], Any] | None = None
 
     def __call__(self, handle: Callable[[EventType, Run], Any]) -> Callable[[EventType, Run], Any]:
         """Make `handle` the task's work and return it as it is, so that a test can call it."""
@@ -56,101 +57,99 @@ class Task(Generic[EventType]):
 
     def handler(self, event: Any, context: LambdaContext) -> dict[str, Any]:
         """Answer Lambda: an SQS batch in, the messages that are to be delivered again out."""
-        return process(event, lambda message: self._receive(message, context))
+        return self._process(event, context)
 
-    def _receive(self, message: Message, context: LambdaContext) -> None:
-        arrival = arrive(self.id, self.trigger, message)
-        if arrival is None:
-            return
-        with log_context(function=self.id, run_id=str(arrival.run), event_id=arrival.envelope.event_id):
-            lease = clock.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
-            try:
-                row = self._claim(arrival, lease)
-                if row is not None:
-                    with log_context(attempt=row.attempt):
-                        self._work(row, message, context)
-            except Redeliver as later:
-                logger().info("message will be delivered again", extra={"reason": str(later), "seconds": later.seconds})
-                raise
-
-    def _claim(self, arrival: Arrival, lease: datetime) -> Row | None:
-        """Return the run's row with this worker as its holder, or None when there is nothing to do.
-
-        Raises:
-            Redeliver: another worker has the run, or was faster.
-        """
-        holder = uuid4().hex
-        new = arrival.row(
+    def _new_row(self, arrival: Arrival, delivery: Delivery) -> Row:
+        return arrival.row(
             "running",
             attempts=1,
-            holder=holder,
-            lease=clock.milliseconds(lease),
-            started_at=clock.isoformat(clock.now()),
-            continuation=arrival.envelope.detail.metadata.continuation,
+            holder=delivery.holder,
+            lease=clock.milliseconds(delivery.lease),
+            started_at=clock.isoformat(delivery.received_at),
         )
-        before = ledger().create(new)
-        if before is None or before.holder == holder:  # ours: the first answer was lost, and the client asked again
-            return new
-        if not self._may_take(before, arrival):
-            return None
-        if not ledger().take(before, holder=holder, lease=lease):
-            raise Redeliver("another worker was faster")
-        return before.taken_by(holder)
 
-    def _may_take(self, before: Row, arrival: Arrival) -> bool:
-        """Decide on a message whose run is known: True when its next attempt is due."""
-        if not before.is_open:
-            if before.failure == "pending":
-                tell_failure(before, arrival.message.body)
-            logger().info("duplicate dropped", extra={"status": before.status})
-            return False
-        if arrival.envelope.detail.metadata.continuation != before.continuation:
-            if before.is_untaken:
-                self._send_continuation(before)  # its worker may have died before the message left
-            return False
-        if before.lease > clock.milliseconds(clock.now()):
+    def _begin_new(self, row: Row, delivery: Delivery) -> None:
+        self._set_deadline(row, delivery.received_at)
+        self._work(row, delivery)
+
+    def _begin(self, row: Row, delivery: Delivery) -> None:
+        if row.started_at is None:
+            self._set_deadline(row, delivery.received_at)
+        if not ledger().take(row, holder=delivery.holder, lease=delivery.lease):
+            raise Redeliver("another worker was faster")
+        self._work(row.taken_by(delivery.holder), delivery)
+
+    def _seen_running(self, row: Row, delivery: Delivery) -> None:
+        if row.is_held(delivery.received_at):
             raise Redeliver("another worker has the run")
-        if before.attempt >= self.attempts and not before.is_untaken:
-            died = {"type": "WorkerDiedError", "message": f"the worker died on attempt {before.attempt}, the last"}
-            fail(before, arrival.message.body, died, holder=before.holder)
-            return False
+        if row.attempt >= self.attempts and not row.is_untaken:
+            message = f"the worker died on attempt {row.attempt}, the last"
+            died = {"type": "WorkerDiedError", "message": message, "attempt": row.attempt}
+            fail(row, died, holder=row.holder)
+            return
+        self._begin(row, delivery)
+
+    def _stop(self, row: Row, error: dict[str, Any]) -> None:
+        # A worker that has the run cannot be interrupted; what it does from now on is not recorded.
+        fail(row, error, status="cancelled")
+
+    def _is_dead_letter(self, _row: Row) -> bool:
         return True
 
-    def _work(self, row: Row, message: Message, context: LambdaContext) -> None:
+    def _work(self, row: Row, delivery: Delivery) -> None:
+        with log_context(attempt=row.attempt):
+            try:
+                with measured(self.id):
+                    end = self._call(row, delivery)
+            except RetryAfter as error:
+                self._try_later(row, delivery, error)
+            except NonRetryableError as error:
+                logger().exception("run cannot succeed")
+                fail(row, describe(error, attempt=row.attempt), holder=row.holder)
+            except Exception as error:  # noqa: BLE001 (whatever an author's code raises is one failed attempt)
+                self._try_again(row, delivery, error)
+            else:
+                if isinstance(end, _GoOn):
+                    self._go_on(row, end.cursor)
+                else:
+                    self._complete(row, end)
+
+    def _call(self, row: Row, delivery: Delivery) -> Any:
+        """Return what the handler answers, or from where it goes on, in the form in which it is kept."""
         assert self._handle is not None, f"{self.id} has no handler"
         envelope = row.envelope
-        run = Run(row.id, self.id, envelope, attempt=row.attempt, cursor=row.cursor, context=context)
+        event, cursor = data_of(envelope, self.trigger), incoming(row.cursor)
+        run = Run(row.id, self.id, envelope, row.attempt, cursor=cursor, context=delivery.context)
         try:
-            with measured(self.id):
-                output = json_value(self._handle(data_of(envelope, self.trigger), run))
+            return outgoing(json_value(self._handle(event, run)))
         except Continue as pause:
-            self._go_on(row, json_value(pause.cursor))
-        except NonRetryableError as error:
-            logger().exception("run cannot succeed")
-            fail(row, message.body, describe(error), holder=row.holder)
-        except Exception as error:  # noqa: BLE001 (whatever an author's code raises is one failed attempt)
-            self._try_again(row, message, error)
-        else:
-            if ledger().complete(row.id, output=output, holder=row.holder):
-                logger().info("run completed", extra={"output": output})
-            else:
-                logger().warning("the run was taken over before it ended here")
+            return _GoOn(outgoing(json_value(pause.cursor)))
 
-    def _try_again(self, row: Row, message: Message, error: Exception) -> None:
-        last = row.attempt >= self.attempts or message.receive_count >= self.attempts + SPARE_RECEIVES
+    def _complete(self, row: Row, output: Any) -> None:
+        if ledger().complete(row.id, output=output, holder=row.holder):
+            logger().info("run completed", extra={"output": output})
+        else:
+            logger().warning("the run was taken over, or cancelled, before it ended here")
+
+    def _try_again(self, row: Row, delivery: Delivery, error: Exception) -> None:
+        last_receive = delivery.message.receive_count >= self.attempts + SPARE_RECEIVES
+        last = row.attempt >= self.attempts or last_receive
         logger().exception("attempt failed", extra={"last": last})
+        described = describe(error, attempt=row.attempt)
         if last:
-            fail(row, message.body, describe(error), holder=row.holder)
+            fail(row, described, holder=row.holder)
             return
-        ledger().release(row.id, holder=row.holder, error=describe(error))
-        raise Redeliver(f"attempt {row.attempt} failed", interval_after(row.attempt)) from error
+        seconds = interval_after(row.attempt)
+        ledger().release(row.id, holder=row.holder, error=described, seconds=seconds)
+        raise Redeliver(f"attempt {row.attempt} failed", seconds) from error
+
+    def _try_later(self, row: Row, delivery: Delivery, error: RetryAfter) -> None:
+        if row.waits >= WAITS_LIMIT:
+            self._try_again(row, delivery, error)
+        else:
+            self._wait(row, delivery, clock.now() + timedelta(seconds=error.seconds))
 
     def _go_on(self, row: Row, cursor: Any) -> None:
-        following = row.continuation + 1
         if ledger().go_on(row, holder=row.holder, cursor=cursor):
-            self._send_continuation(replace(row, continuation=following))
-            logger().info("run goes on in another call", extra={"continuation": following})
-
-    def _send_continuation(self, row: Row) -> None:
-        body = row.envelope.continued(row.continuation).as_json()
-        aws.client("sqs").send_message(QueueUrl=settings().inbox_url, MessageBody=body)
+            control.send(settings().inbox_url, "due", row.id)
+            logger().info("run goes on in another call", extra={"continuation": row.continuation + 1})

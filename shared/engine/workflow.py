@@ -9,32 +9,39 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared import aws
-from shared.engine.arrival import Arrival, EventType, arrive, data_of
+from shared.engine import control
+from shared.engine.arrival import Arrival, EventType, data_of
+from shared.engine.delivery import ADMISSION_LIMIT
+from shared.engine.durations import duration
 from shared.engine.envelope import Envelope, canonical_json, json_value
-from shared.engine.errors import InvalidMessageError, NonRetryableError, describe_invalid
-from shared.engine.failure import describe, fail, tell_failure
+from shared.engine.errors import NonRetryableError, RetryAfter, describe_invalid
+from shared.engine.failure import describe, error_of, fail
+from shared.engine.function import Function
 from shared.engine.identity import RunId
-from shared.engine.inbox import Message, is_batch, process, show_again_in
-from shared.engine.ledger import Row, ledger
+from shared.engine.inbox import is_batch, show_again_in
+from shared.engine.ledger import ledger
+from shared.engine.payloads import incoming, outgoing
 from shared.engine.run import Run
 from shared.observability import log_context, logger, measured
 from shared.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
+    from shared.engine.delivery import Delivery
+    from shared.engine.durations import Duration
+    from shared.engine.effects import OncePolicy
+    from shared.engine.row import Row
     from shared.engine.run import LambdaContext
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# An inbox call takes milliseconds, though its queue must allow for a step's time: what fails is tried again soon.
-ADMISSION_VISIBILITY_SECONDS: Final = 60
 
 
 class StepCall(BaseModel):
@@ -50,10 +57,17 @@ class StepCall(BaseModel):
 
 @dataclass(frozen=True)
 class Step:
-    """A typed function that a state of the workflow's machine calls."""
+    """A typed function that a state of the workflow's machine calls.
+
+    `retry_after` says that it may raise RetryAfter; its state then needs the loop that waits as told. `once` says what
+    happens when its worker dies between an outside effect and its record.
+    """
 
     name: str
     call: Callable[..., Any]
+    once: OncePolicy | None = None
+    limit: timedelta | None = None
+    retry_after: bool = False
 
     @cached_property
     def types(self) -> dict[str, Any]:
@@ -77,7 +91,7 @@ class Step:
             elif name == "event":
                 arguments[name] = data_of(run.envelope, trigger)
             else:
-                arguments[name] = self._validated(name, declared, given[name])
+                arguments[name] = self._validated(name, declared, incoming(given[name]))
         return arguments
 
     def _validated(self, name: str, declared: Any, value: Any) -> Any:
@@ -87,55 +101,75 @@ class Step:
             raise NonRetryableError(f"step {self.name}, {name}: {describe_invalid(error)}") from None
 
 
-class Workflow(Generic[EventType]):
+class Workflow(Function[EventType]):
     """One function of several steps; their order, waits and retries stand in its ASL file.
 
-    Args:
-        id: the function's kebab-case id.
-        trigger: the event that starts a run.
-        attempts: how often starting a run is tried before it has failed. A step's attempts are its state's `Retry`.
+    A run's `attempts` are those of its start; a step's attempts are its state's `Retry`.
     """
 
-    def __init__(self, id: str, *, trigger: type[EventType], attempts: int = 5) -> None:  # noqa: A002 (the id is one)
-        self.id = id
-        self.trigger = trigger
-        self.attempts = attempts
-        self.steps: dict[str, Step] = {}
+    @cached_property
+    def steps(self) -> dict[str, Step]:
+        """The registered steps by name."""
+        return {}
 
-    def step(self, call: Callable[P, R]) -> Callable[P, R]:
-        """Register `call` as the step of its name and return it as it is, so that a test can call it."""
-        name: str = call.__name__
-        assert name not in self.steps, f"{self.id} has two steps {name}"
-        self.steps[name] = Step(name, call)
-        return call
+    @overload
+    def step(self, call: Callable[P, R], /) -> Callable[P, R]: ...
+    @overload
+    def step(
+        self, /, *, once: OncePolicy | None = None, limit: Duration | None = None, retry_after: bool = False
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def step(
+        self,
+        call: Callable[P, R] | None = None,
+        /,
+        *,
+        once: OncePolicy | None = None,
+        limit: Duration | None = None,
+        retry_after: bool = False,
+    ) -> Any:
+        """Register a function as the step of its name and return it as it is, so that a test can call it.
+
+        Args:
+            call: the function, where the decorator stands without arguments.
+            once: the step has an effect outside; what happens when its worker dies between the effect and its record:
+                `repeat` it, or `stop`, see `shared.engine.effects`.
+            limit: the effect's own time limit (default: a minute): how long others take it to be under way.
+            retry_after: the step may raise `RetryAfter`, and its state machine waits as told.
+        """
+
+        def register(call: Callable[P, R]) -> Callable[P, R]:
+            name: str = call.__name__
+            assert name not in self.steps, f"{self.id} has two steps {name}"
+            self.steps[name] = Step(name, call, once, None if limit is None else duration(limit), retry_after)
+            return call
+
+        return register if call is None else register(call)
 
     def handler(self, event: Any, context: LambdaContext) -> Any:
         """Answer Lambda: an SQS batch with the messages to be delivered again, a step call with its result."""
         if is_batch(event):
-            return process(event, self._receive)
+            return self._process(event, context)
         return self._run_step(event, context)
 
-    def _receive(self, message: Message) -> None:
-        show_again_in(message, ADMISSION_VISIBILITY_SECONDS)
-        arrival = arrive(self.id, self.trigger, message)
-        if arrival is None:
-            return
-        with log_context(function=self.id, run_id=str(arrival.run), event_id=arrival.envelope.event_id):
-            new = arrival.row("accepted")
-            row = ledger().create(new) or new
-            if row.status == "accepted":
-                self._start(row, arrival)
-            elif row.failure == "pending" and row.started_at is None:
-                tell_failure(row, message.body)
-            else:
-                logger().info("duplicate dropped", extra={"status": row.status})
+    def _receive(self, delivery: Delivery) -> None:
+        # An on_failure may take as long as a step; all else is done at once.
+        if not control.asks_for("failure", delivery.message.body):
+            show_again_in(delivery.message, int(ADMISSION_LIMIT.total_seconds()))
+        super()._receive(delivery)
 
-    def _start(self, row: Row, arrival: Arrival) -> None:
+    def _new_row(self, arrival: Arrival, _delivery: Delivery) -> Row:
+        return arrival.row("accepted")
+
+    def _begin_new(self, row: Row, delivery: Delivery) -> None:
+        self._begin(row, delivery)
+
+    def _begin(self, row: Row, delivery: Delivery) -> None:
         """Start the run's execution, whose name and input depend on nothing but the row."""
         machine = aws.client("stepfunctions")
         try:
             with measured(self.id):
                 data_of(row.envelope, self.trigger)
+                self._set_deadline(row, delivery.received_at)
                 machine.start_execution(
                     stateMachineArn=settings().state_machine_arn,
                     name=str(row.id),
@@ -143,18 +177,50 @@ class Workflow(Generic[EventType]):
                 )
         except machine.exceptions.ExecutionAlreadyExists:
             logger().info("execution had been started")
-        except InvalidMessageError as error:
-            logger().exception("run cannot be started")
-            fail(row, arrival.message.body, describe(error))
-            return
         except Exception as error:
-            if arrival.message.receive_count < self.attempts:
+            last = delivery.message.receive_count >= self.attempts or isinstance(error, NonRetryableError)
+            logger().exception("run could not be started", extra={"last": last})
+            if not last:
+                if row.holder:  # it was admitted: it waits with its slot, so that its policies do not count it twice
+                    ledger().wait(row, holder=row.holder, until=delivery.received_at)
                 raise
-            logger().exception("run could not be started")
-            fail(row, arrival.message.body, describe(error))
+            fail(row, describe(error))
             return
-        ledger().start(row.id)
-        logger().info("execution started")
+        if ledger().start(row.id):
+            logger().info("execution started")
+        else:
+            self._stop_if_cancelled(row)
+
+    def _stop_if_cancelled(self, row: Row) -> None:
+        """Stop an execution whose run was cancelled while it was being started."""
+        now = ledger().get(row.id)
+        if now is not None and now.status == "cancelled":
+            self._stop_execution(now, error_of(now))
+
+    def _seen_running(self, row: Row, _delivery: Delivery) -> None:
+        logger().info("duplicate dropped", extra={"status": row.status})
+
+    def _stop(self, row: Row, error: dict[str, Any]) -> None:
+        # Also where no start is noted: the worker that started the execution may have died before it could note it.
+        is_there = self._stop_execution(row, error)
+        if row.status != "running" or not is_there:
+            fail(row, error, status="cancelled")  # else the end is recorded as every execution's, from its status event
+
+    def _stop_execution(self, row: Row, error: dict[str, Any]) -> bool:
+        """Stop the run's execution; one that has ended stays as it is. Return whether there is one."""
+        machine = aws.client("stepfunctions")
+        try:
+            machine.stop_execution(
+                executionArn=row.id.execution_of(settings().state_machine_arn),
+                error=error["type"],
+                cause=error["message"],
+            )
+        except machine.exceptions.ExecutionDoesNotExist:
+            return False
+        return True
+
+    def _is_dead_letter(self, row: Row) -> bool:
+        return row.started_at is None  # an execution's end is seen, and tried again, as an execution's
 
     def _run_step(self, event: Any, context: LambdaContext) -> Any:
         try:
@@ -174,7 +240,10 @@ class Workflow(Generic[EventType]):
     def _answer(self, step: Step, call: StepCall, run: Run) -> Any:
         try:
             with measured(self.id):
-                result = json_value(step.call(**step.arguments(call.input, run, self.trigger)))
+                result = outgoing(self._result(step, call, run))
+        except RetryAfter as error:
+            logger().info("step asks to be tried again later", extra={"seconds": error.seconds})
+            raise RetryAfter(error.seconds) from error  # a Catch matches names exactly
         except NonRetryableError as error:
             logger().exception("step cannot succeed")
             if type(error) is NonRetryableError:
@@ -185,3 +254,13 @@ class Workflow(Generic[EventType]):
             raise
         logger().info("step completed", extra={"result": result})
         return result
+
+    def _result(self, step: Step, call: StepCall, run: Run) -> Any:
+        arguments = step.arguments(call.input, run, self.trigger)
+        if step.once is None:
+            return json_value(step.call(**arguments))
+        from shared.engine.effects import EFFECT_LIMIT, once  # noqa: PLC0415 (only steps with effects need it)
+
+        # A Map and a loop call the same step of a run with another input each: that is another effect.
+        item = canonical_json({name: given for name, given in call.input.items() if name != "event"})
+        return once(run, item, lambda: step.call(**arguments), policy=step.once, limit=step.limit or EFFECT_LIMIT)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.events.alerts import CleanupResolvedAlerts
 from shared.events.errors import CleanupOldErrors
+from shared.events.outcomes import FunctionCancelled, FunctionFailed
 from shared.events.schedule import ScheduleFired
 
 if TYPE_CHECKING:
@@ -14,5 +15,6 @@ if TYPE_CHECKING:
     from shared.events.event import Event
 
 CATALOGUE: Final[Mapping[str, type[Event]]] = {
-    event.event_name: event for event in (CleanupResolvedAlerts, CleanupOldErrors, ScheduleFired)
+    event.event_name: event
+    for event in (CleanupResolvedAlerts, CleanupOldErrors, FunctionFailed, FunctionCancelled, ScheduleFired)
 }

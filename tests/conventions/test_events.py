@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from local.schedules import Timing
 from local.template.registry import as_text, registry_of
 from local.template.resolve import Resource
 from shared.engine.arrival import data_of
@@ -13,6 +12,7 @@ from shared.engine.envelope import Envelope
 from shared.engine.executions import StatusChange
 from shared.events.catalogue import CATALOGUE
 from shared.events.schedule import ScheduleFired
+from shared.schedules import Timing
 from tests.conventions.house import ROOT, TEMPLATE, Deployed, house
 
 SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from local.template.resolve import Resource
+from shared.engine import Workflow
 from tests.conventions.house import TEMPLATE, Deployed, house
 
 # What SAM attaches for logs, the network interface of a VPC and traces: AWS's own, for actions without resources.
@@ -52,14 +53,15 @@ def imports_database(function: Deployed) -> bool:
 
 def test_a_statement_for_every_resource_says_why() -> None:
     written = [line for line in TEMPLATE.read_text(encoding="utf-8").splitlines() if re.search(r"""['"]\*['"]""", line)]
-    meant = [name for name, statement in statements() if "*" in as_list(statement["Resource"])]
+    meant = [name for name, each in statements() if "*" in (*as_list(each["Resource"]), each.get("Principal"))]
 
     assert [line for line in written if not re.search(r"""['"]\*['"] # \w.+""", line)] == []
     assert len(written) == len(meant)
 
 
 def test_no_statement_allows_every_action_of_a_service() -> None:
-    wide = [(name, action) for name, each in statements() for action in as_list(each["Action"]) if "*" in action]
+    allowed = [(name, each) for name, each in statements() if each["Effect"] == "Allow"]
+    wide = [(name, action) for name, each in allowed for action in as_list(each["Action"]) if "*" in action]
 
     assert wide == []
 
@@ -87,6 +89,31 @@ def test_only_functions_that_touch_the_database_reach_it() -> None:
         }
 
         assert set(reaches.values()) == {imports_database(function)}, (function.id, reaches)
+
+
+def policy(logical_id: str) -> str:
+    return str(house().template.resources[logical_id].identity.ref)
+
+
+def uses_once(function: Deployed) -> bool:
+    definition = function.definition
+    steps = definition.steps.values() if isinstance(definition, Workflow) else ()
+    return any(step.once for step in steps) or "once" in imported_from_engine(function)
+
+
+def imported_from_engine(function: Deployed) -> set[str]:
+    tree = ast.parse(function.source.read_text(encoding="utf-8"))
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "shared.engine")
+    return {alias.name for node in imports for alias in node.names}
+
+
+def test_a_function_may_use_the_tables_of_the_engine_that_its_definition_needs() -> None:
+    for function in house().functions:
+        attached = role_of(function).properties["ManagedPolicyArns"]
+        definition = function.definition
+
+        assert (policy("FlowPolicy") in attached) == (definition is not None and not definition.admission.is_free)
+        assert (policy("EffectsPolicy") in attached) == uses_once(function), function.id
 
 
 def test_a_function_polls_its_own_inbox_only() -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from local.postgres import Postgres
+from local.template.registry import as_text, registry_of
 from shared.database.connection import connect_to
 from shared.database.tables import metadata
 from tests.end_to_end.running import ROOT, RunningStack, start, stop
@@ -69,7 +70,9 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(APPLICATION, root, ignore=shutil.ignore_patterns("__pycache__"))
     for package in ("shared", "functions"):
         (root / package).symlink_to(ROOT / package)
-    return root / "template.yaml"
+    template = root / "template.yaml"
+    (root / "registry.json").write_text(as_text(registry_of(template)))
+    return template
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def test_a_task_that_cannot_succeed_is_tried_once(stage: RunningStack, diary: Di
     ended = stage.ended(run)
 
     assert (ended["status"], ended["attempts"]) == ("failed", 1)
-    assert ended["error"] == {"type": "ForgottenLinesError", "message": "there is no text"}
+    assert ended["error"] == {"type": "ForgottenLinesError", "message": "there is no text", "attempt": 1}
 
 
 def test_a_worker_over_its_deadline_is_ended_and_the_run_tried_again(stage: RunningStack, diary: Diary) -> None:

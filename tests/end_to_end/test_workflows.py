@@ -54,7 +54,12 @@ def test_a_step_that_cannot_succeed_fails_the_run_with_its_error(stage: RunningS
     ended = stage.ended(run)
 
     assert ended["status"] == "failed"
-    assert ended["error"] == {"type": "NonRetryableError", "message": "ForgottenLinesError: there is no text"}
+    assert ended["error"] == {
+        "type": "NonRetryableError",
+        "message": "ForgottenLinesError: there is no text",
+        "step": "recite",
+        "attempt": 1,
+    }
     learn, recite = ended["steps"]
     assert learn["status"] == "completed"
     assert (recite["status"], len(recite["attempts"])) == ("failed", 1)

@@ -17,7 +17,8 @@ from local.template.placement import Placement
 from shared import clock
 from shared.clock import StoppedClock
 from shared.engine.identity import RunId
-from shared.engine.ledger import STATUSES, Ledger, Row
+from shared.engine.ledger import Ledger
+from shared.engine.row import STATUSES, Row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -34,6 +34,13 @@ Resources:
       EventBusName: !Ref Bus
       EventPattern: {detail-type: [demo/said]}
       Targets: [{Id: inbox, Arn: !GetAtt Inbox.Arn}]
+  InboxPolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Inbox]
+      PolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: sqs:SendMessage, Resource: '*'}
   Echo:
     Type: AWS::Serverless::Function
     Properties:
@@ -41,15 +48,25 @@ Resources:
       Runtime: python3.13
       Handler: echo.handler
       CodeUri: .
+      Policies:
+        - Statement:
+            - Effect: Allow
+              Action: [sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes]
+              Resource: !GetAtt Inbox.Arn
   Mapping:
     Type: AWS::Lambda::EventSourceMapping
     Properties: {FunctionName: !Ref Echo, EventSourceArn: !GetAtt Inbox.Arn}
+  SchedulesRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: scheduler.amazonaws.com}, Action: sts:AssumeRole}]
   Yearly:
     Type: AWS::Scheduler::Schedule
     Properties:
       ScheduleExpression: cron(0 5 1 1 ? *)
       FlexibleTimeWindow: {Mode: 'OFF'}
-      Target: {Arn: !GetAtt Inbox.Arn, RoleArn: 'arn:aws:iam::123456789012:role/r', Input: '{}'}
+      Target: {Arn: !GetAtt Inbox.Arn, RoleArn: !GetAtt SchedulesRole.Arn, Input: '{}'}
 """
 WITH_DATABASE = f"""
 Parameters: {{DatabaseSecretArn: {{Type: String}}}}
@@ -64,6 +81,29 @@ def wait_until(happened: Callable[[], bool], what: str) -> None:
             return
         threading.Event().wait(0.02)
     pytest.fail(f"in 20 s not: {what}")
+
+
+WITH_BUCKET = (
+    TEMPLATE.replace(
+        "Handler: echo.handler",
+        "Handler: storing.handler\n      Timeout: 900\n      Environment:\n        Variables:"
+        " {STACK_NAME: s, EVENT_BUS_NAME: b, LEDGER_TABLE: l, PAYLOAD_BUCKET: !Ref Payloads}",
+    )
+    .replace("Resources:", "Resources:\n  Payloads: {Type: AWS::S3::Bucket}")
+    .replace(
+        "        - Statement:\n",
+        "        - Statement:\n"
+        "            - {Effect: Allow, Action: [s3:GetObject, s3:PutObject], Resource: !Sub '${Payloads.Arn}/*'}\n",
+    )
+)
+STORING = """
+from shared.engine.payloads import incoming, outgoing
+
+def handler(event, context):
+    value = event * 100_000
+    reference = outgoing(value)
+    return [reference, incoming(reference) == value]
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +183,19 @@ class TestWhileItRuns:
             events.close()
 
             wait_until(lambda: len(stack.functions.workers()) == 1, "a worker was started")
+
+    def test_gives_a_worker_its_bucket(self, options: Callable[..., Options], tmp_path: Path) -> None:
+        with_bucket = options(WITH_BUCKET)
+        (tmp_path / "code" / "shared").symlink_to(ROOT / "shared")
+        (tmp_path / "code" / "storing.py").write_text(STORING)
+
+        with LocalStack.start(with_bucket) as stack:
+            answer = stack.functions("nightshift_demo-echo", b'["lines"]')
+
+        assert answer.function_error is None, answer.payload
+        reference, is_same = json.loads(answer.payload)
+        assert is_same
+        assert reference["nightshift:payload"]["bytes"] == 800_001
 
     def test_holds_its_directory(self, options: Callable[..., Options]) -> None:
         with LocalStack.start(options()) as stack:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
@@ -9,50 +8,13 @@ from hypothesis import strategies as st
 
 from local.aws.invocation import Invocation
 from local.steps import StepRun, read_history, steps_of
+from tests.histories import ANSWER, CALL, WrittenHistory
 from tests.local.aws.state_machines.conftest import bus as bus
 from tests.local.aws.state_machines.conftest import client as client
 from tests.local.aws.state_machines.conftest import endpoint as endpoint
 from tests.local.aws.state_machines.conftest import functions as functions
 from tests.local.aws.state_machines.conftest import machines as machines
 from tests.local.aws.state_machines.machines import Machines, task
-
-START = datetime(2026, 3, 1, 5, tzinfo=UTC)
-CALL = '{"FunctionName": "f", "Payload": {"step": "greet", "run": "r", "attempt": 0, "input": {"name": "Ada"}}}'
-ANSWER = '{"ExecutedVersion": "$LATEST", "Payload": {"said": "hello"}, "StatusCode": 200}'
-
-
-class History:
-    """A history as GetExecutionHistory answers it, an event a second."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-
-    def add(self, kind: str, after: int | None = None, **details: Any) -> int:
-        """Add an event that follows the last one, or the event `after`; return its id."""
-        id_ = len(self.events) + 1
-        event = {
-            "id": id_,
-            "type": kind,
-            "previousEventId": id_ - 1 if after is None else after,
-            "timestamp": START + timedelta(seconds=id_),
-        }
-        if details:
-            event[f"{kind[0].lower()}{kind[1:]}EventDetails"] = details
-        self.events.append(event)
-        return id_
-
-    def enter(self, name: str, after: int | None = None) -> int:
-        id_ = self.add("TaskStateEntered", after)
-        self.events[-1]["stateEnteredEventDetails"] = {"name": name, "input": "{}"}
-        return id_
-
-    def attempt(self, outcome: str = "TaskSucceeded", **details: Any) -> int:
-        self.add("TaskScheduled", parameters=CALL)
-        self.add("TaskStarted")
-        return self.add(outcome, **(details or {"output": ANSWER}))
-
-    def steps(self) -> list[StepRun]:
-        return read_history(self.events)
 
 
 def at(second: int) -> str:
@@ -61,13 +23,13 @@ def at(second: int) -> str:
 
 class TestWrittenHistories:
     def test_tells_what_a_step_was_given_and_what_it_answered(self) -> None:
-        history = History()
+        history = WrittenHistory()
         history.add("ExecutionStarted")
         history.enter("Greet")
         history.attempt()
         history.add("ExecutionSucceeded", output="{}")
 
-        [step] = history.steps()
+        [step] = read_history(history.events)
 
         assert step.as_dict() == {
             "status": "completed",
@@ -79,13 +41,13 @@ class TestWrittenHistories:
         }
 
     def test_tells_each_attempt_and_why_it_failed(self) -> None:
-        history = History()
+        history = WrittenHistory()
         history.enter("Greet")
         history.attempt("TaskFailed", error="ConnectionError", cause='{"errorMessage": "away", "errorType": "x"}')
         history.attempt("TaskTimedOut", error="States.Timeout")
         history.attempt()
 
-        [step] = history.steps()
+        [step] = read_history(history.events)
 
         assert step.status == "completed"
         assert [attempt.error for attempt in step.attempts] == [
@@ -95,48 +57,48 @@ class TestWrittenHistories:
         ]
 
     def test_a_step_has_failed_when_its_last_attempt_has(self) -> None:
-        history = History()
+        history = WrittenHistory()
         history.enter("Greet")
         history.attempt("TaskFailed", error="Lambda.TooManyRequestsException", cause="Rate exceeded")
 
-        [step] = history.steps()
+        [step] = read_history(history.events)
 
         assert (step.status, step.output) == ("failed", None)
         assert step.attempts[0].error == {"type": "Lambda.TooManyRequestsException", "message": "Rate exceeded"}
 
     def test_a_step_runs_while_its_last_attempt_has_no_end(self) -> None:
-        history = History()
+        history = WrittenHistory()
         history.enter("Greet")
         history.add("TaskScheduled", parameters=CALL)
         history.add("TaskStarted")
 
-        [step] = history.steps()
+        [step] = read_history(history.events)
 
         assert (step.status, step.attempts[0].ended_at) == ("running", None)
 
     def test_reads_a_plain_lambda_task_too(self) -> None:
-        history = History()
+        history = WrittenHistory()
         history.enter("Greet")
         history.add("LambdaFunctionScheduled", input='{"step": "greet", "input": {"name": "Ada"}}', resource="arn")
         history.add("LambdaFunctionStarted")
         history.add("LambdaFunctionSucceeded", output='{"said": "hello"}')
 
-        [step] = history.steps()
+        [step] = read_history(history.events)
 
         assert (step.step, step.input, step.output) == ("greet", {"name": "Ada"}, {"said": "hello"})
 
     def test_names_a_step_after_its_state_where_the_call_does_not(self) -> None:
-        history = History()
+        history = WrittenHistory()
         history.enter("SendMail")
         history.add("TaskScheduled", parameters="no JSON")
         history.add("TaskSucceeded", output="no JSON either")
 
-        [step] = history.steps()
+        [step] = read_history(history.events)
 
         assert (step.state, step.step, step.input, step.output) == ("SendMail", "SendMail", None, "no JSON either")
 
     def test_keeps_branches_apart_whose_events_alternate(self) -> None:
-        history = History()
+        history = WrittenHistory()
         parallel = history.add("ParallelStateStarted")
         left, right = history.enter("Left", parallel), history.enter("Right", parallel)
         left = history.add("TaskScheduled", left, parameters=CALL)
@@ -144,17 +106,20 @@ class TestWrittenHistories:
         history.add("TaskFailed", right, error="ValueError", cause="no")
         history.add("TaskSucceeded", left, output=ANSWER)
 
-        assert [(step.state, step.status) for step in history.steps()] == [("Left", "completed"), ("Right", "failed")]
+        assert [(step.state, step.status) for step in read_history(history.events)] == [
+            ("Left", "completed"),
+            ("Right", "failed"),
+        ]
 
     def test_has_no_steps_before_the_first(self) -> None:
-        history = History()
+        history = WrittenHistory()
         history.add("ExecutionStarted", input="{}")
 
-        assert history.steps() == []
+        assert read_history(history.events) == []
         assert read_history([]) == []
 
     def test_tolerates_a_history_whose_beginning_is_missing(self) -> None:
-        history = History()
+        history = WrittenHistory()
         history.enter("Greet")
         history.attempt()
 
@@ -162,7 +127,7 @@ class TestWrittenHistories:
 
     @given(outcomes=st.lists(st.sampled_from(["TaskSucceeded", "TaskFailed", "TaskTimedOut"]), min_size=1, max_size=9))
     def test_counts_what_the_history_counts(self, outcomes: list[str]) -> None:
-        history = History()
+        history = WrittenHistory()
         entered = 0
         for number, outcome in enumerate(outcomes):
             if number == 0 or outcomes[number - 1] == "TaskSucceeded":
@@ -170,7 +135,7 @@ class TestWrittenHistories:
                 entered += 1
             history.attempt(outcome, error="E", cause="c", output=ANSWER)
 
-        steps = history.steps()
+        steps = read_history(history.events)
 
         assert [step.state for step in steps] == [f"State{number}" for number in range(entered)]
         errors = [attempt.error is None for step in steps for attempt in step.attempts]

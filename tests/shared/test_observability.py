@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.engine import Continue
-from shared.observability import count_records_affected, log_context, logger, measured
+from shared.observability import count, count_records_affected, log_context, logger, measured
 
 Capture = pytest.CaptureFixture[str]
 
@@ -147,6 +147,16 @@ class TestMetrics:
         assert (first["function"], second["function"]) == ("first", "second")
         assert values(first, "RecordsAffected") == [3.0]
         assert "RecordsAffected" not in second
+
+    def test_writes_what_is_rare_at_once_with_its_function(self, capsys: Capture) -> None:
+        with measured("demo-greet"):
+            count("EffectsUnknown", function="demo-greet")
+            [rare] = printed(capsys)
+
+        [usual] = printed(capsys)
+        assert (rare["function"], values(rare, "EffectsUnknown")) == ("demo-greet", [1.0])
+        assert "EffectsUnknown" not in usual
+        assert "EventsProcessed" not in rare
 
 
 def values(document: dict[str, Any], metric: str) -> list[float]:

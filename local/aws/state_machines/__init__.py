@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 
 from local.aws.state_machines import (
     attempts,
+    copies,
+    error_names,
     expression_states,
+    histories,
     lambda_tasks,
     limits,
     programs,
+    redrives,
     requests,
     runs,
     starts,
@@ -25,7 +29,7 @@ from local.aws.state_machines.lambda_tasks import LambdaRefusedError
 
 if TYPE_CHECKING:
     from local.aws.invocation import Invoker
-    from local.aws.state_machines.wiring import Publisher
+    from local.aws.state_machines.wiring import InvokeCheck, Publisher
     from local.aws.time_scale import TimeScale
 
 __all__ = ["SHIMS", "LambdaRefusedError", "install"]
@@ -37,6 +41,7 @@ SHIMS = (
     programs.read_strings_as_json,
     programs.keep_failed_steps_out_of_the_log,
     programs.count_attempts_by_component,
+    copies.copy_json_as_json,
     expression_states.bind_values_to_expressions,
     expression_states.take_whole_numbers_only,
     variables.assign_on_leaving_the_state,
@@ -51,21 +56,30 @@ SHIMS = (
     runs.reflect_the_end_whole,
     attempts.give_up_attempts_on_an_end,
     attempts.wait_between_attempts_interruptibly,
+    error_names.keep_states_errors_of_branches,
+    error_names.name_what_stops_a_choice,
+    histories.let_no_event_follow_the_end,
+    histories.fail_at_the_history_limit,
     limits.measure_json_in_bytes,
     limits.let_nothing_catch_terminal_errors,
     limits.refuse_large_arguments,
     requests.answer_as_aws_does,
+    redrives.remember_where_an_execution_is,
+    redrives.redrive_as_aws_does,
 )
 
 
-def install(*, invoke: Invoker, publish: Publisher, time_scale: TimeScale) -> None:
+def install(
+    *, invoke: Invoker, publish: Publisher, time_scale: TimeScale, check_invoke: InvokeCheck = lambda *_: None
+) -> None:
     """Make moto's Step Functions execute state machines as AWS does, in server mode too.
 
     `invoke` runs a function and `publish` takes every change of an execution's status:
-    `publish(source, detail_type, resources, detail)`. A second call replaces what the first one
+    `publish(source, detail_type, resources, detail)`; `check_invoke` says whether a machine's role may call a function,
+    and lets every role without it. A second call replaces what the first one
     gave; executions that run already use the new ones from their next step on.
     """
-    wiring.connect(wiring.Wiring(invoke=invoke, publish=publish, time_scale=time_scale))
+    wiring.connect(wiring.Wiring(invoke, publish, time_scale, check_invoke))
     if wiring.first_time():
         for shim in SHIMS:
             shim()

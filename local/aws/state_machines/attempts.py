@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from moto.stepfunctions.parser.asl.component.common.retry.retry_outcome import R
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
 from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
 
+from local.aws.state_machines.copies import copied
 from local.aws.state_machines.wiring import wired
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Attempt:
         self._env = env
         self.frame = env.open_frame()
         self.frame.states.reset(input_value=env.states.get_input())
-        self.frame.stack = copy.deepcopy(env.stack)
+        self.frame.stack = copied(env.stack)
         self._history = AttemptHistory(env.event_manager)
         self.frame.event_manager = self._history
         self._wake = threading.Event()

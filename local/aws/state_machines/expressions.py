@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Parsed copies kept of one expression: as many as evaluate it at the same moment, not one a run.
 IDLE_COPIES = 16
+_ELSEWHERE = object()
+_OF_EVERY_SYMBOL = frozenset({"_outer_instance", "id", "type", "value", "position", "bp", "steps"})
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class _Parsed:
     """One expression's idle parsed copies, and what it reads."""
 
     references: References
+    path: tuple[str, ...] | None
     idle: deque[Jsonata] = field(default_factory=lambda: deque(maxlen=IDLE_COPIES))
 
 
@@ -46,12 +49,15 @@ def evaluate(source: str, bind: Callable[[References], Mapping[str, Any]]) -> An
     ExpressionError, also when the result is undefined: JSON cannot say that.
     """
     entry = _lookup(source)
+    values = bind(entry.references)
+    if entry.path is not None and (found := _value_at(entry.path, values)) is not _ELSEWHERE:
+        return to_json(to_bound(found))
     # jsonata-python keeps the evaluation's context on the parsed object, so a copy serves one thread at a time.
     try:
         program = entry.idle.pop()
     except IndexError:
         program = _parse(source)
-    bindings = {name: to_bound(value) for name, value in bind(entry.references).items()}
+    bindings = {name: to_bound(value) for name, value in values.items()}
     # $millis() and $now() read the time of the object that the *thread* used last: that must be this one.
     Jsonata.CURRENT.jsonata = program
     try:
@@ -78,7 +84,7 @@ def _lookup(source: str) -> _Parsed:
     if entry is None:
         program = _parse(source)
         with _parsed_lock:
-            entry = _parsed.setdefault(source, _Parsed(_references(program.ast)))
+            entry = _parsed.setdefault(source, _Parsed(_references(program.ast), _path(program.ast)))
         entry.idle.append(program)
     return entry
 
@@ -101,6 +107,26 @@ def _references(ast: Parser.Symbol) -> References:
     # `$states` that is not followed by a field's name (passed to a function, say) may read all of it.
     whole = variables.count("states") > len(fields)
     return References(frozenset(variables) - {"states"}, None if whole else frozenset(fields))
+
+
+def _path(ast: Parser.Symbol) -> tuple[str, ...] | None:
+    """Return the names of `$variable.name.name`, None for an expression that is anything more."""
+    steps = ast.steps if ast.type == "path" else [ast]
+    if not steps or steps[0].type != "variable" or any(step.type != "name" for step in steps[1:]):
+        return None
+    if any(value for node in (ast, *steps) for name, value in vars(node).items() if name not in _OF_EVERY_SYMBOL):
+        return None  # a filter, an order, `[]`, …
+    return tuple(str(step.value) for step in steps)
+
+
+def _value_at(path: tuple[str, ...], values: Mapping[str, Any]) -> Any:
+    """Return what a path leads to through objects alone; lists, null and what is missing are JSONata's to judge."""
+    found: Any = values
+    for name in path:
+        if not isinstance(found, dict) or name not in found:
+            return _ELSEWHERE
+        found = found[name]
+    return _ELSEWHERE if found is None or isinstance(found, (list, tuple)) else found
 
 
 def _states_field(node: Parser.Symbol) -> str | None:

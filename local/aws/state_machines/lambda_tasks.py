@@ -23,6 +23,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
+from local.aws.access.errors import AccessDeniedError
 from local.aws.invocation import FunctionNotFoundError
 from local.aws.state_machines.wiring import wired
 
@@ -65,9 +66,12 @@ def name_errors_as_lambda_does() -> None:
 
 def _invoke(env: Environment, parameters: dict[str, Any], **_moto: Any) -> None:
     try:
+        wired().check_invoke(env.aws_execution_details.role_arn, parameters["FunctionName"])
         invocation = wired().invoke(parameters["FunctionName"], parameters.get("Payload") or b"{}")
     except FunctionNotFoundError as error:
         raise _client_error("ResourceNotFoundException", str(error) or "Function not found", 404) from error
+    except AccessDeniedError as error:
+        raise _client_error("AWSLambdaException", str(error), 403) from error
     except LambdaRefusedError as error:
         raise _client_error(error.code, str(error), error.status) from error
     except Exception as error:

@@ -9,6 +9,9 @@ from moto.core.responses import ActionResult
 from moto.stepfunctions.exceptions import InvalidToken
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from local.aws.state_machines.histories import written
+from local.aws.state_machines.redrives import why_not_redrivable
+
 # The most events that one call returns, and the number without maxResults.
 HISTORY_PAGE = (1000, 100)
 
@@ -20,7 +23,7 @@ def answer_as_aws_does() -> None:
     """Show every end whole, keep a stop's reason, and page through a history from either side.
 
     moto 5.2.5: `StepFunctionResponse` shows no stopDate for TIMED_OUT, does not read StopExecution's error and cause,
-    and GetExecutionHistory knows neither maxResults, nextToken nor reverseOrder.
+    and GetExecutionHistory knows neither maxResults, nextToken nor reverseOrder and copies the whole history each time.
     """
     StepFunctionResponse.describe_execution = _describe_execution
     StepFunctionResponse.list_executions = _list_executions
@@ -35,8 +38,10 @@ def _summary(execution: Any) -> dict[str, Any]:
         "name": execution.name,
         "status": execution.status,
         "startDate": execution.start_date,
-        "redriveCount": 0,
+        "redriveCount": getattr(execution, "redrive_count", 0),
     }
+    if summary["redriveCount"]:
+        summary["redriveDate"] = execution.redrive_date
     if summary["status"] != "RUNNING":
         summary["stopDate"] = execution.stop_date
     return summary
@@ -46,6 +51,10 @@ def _describe_execution(self: Any) -> ActionResult:
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     answer = _summary(execution)
     answer |= {"input": execution.execution_input, "inputDetails": {"included": True}}
+    reason = why_not_redrivable(execution)
+    answer["redriveStatus"] = "NOT_REDRIVABLE" if reason else "REDRIVABLE"
+    if reason:
+        answer["redriveStatusReason"] = reason
     if answer["status"] == "SUCCEEDED":
         answer |= {"output": execution.output, "outputDetails": {"included": True}}
     elif answer["status"] != "RUNNING":
@@ -74,7 +83,7 @@ def _stop_execution(self: Any) -> ActionResult:
 
 def _get_execution_history(self: Any) -> ActionResult:
     arn = self._get_param("executionArn")
-    events = self.stepfunction_backend.describe_execution(arn).to_history_output()["events"]
+    events = written(self.stepfunction_backend.describe_execution(arn).exec_worker.env.event_manager)
     if self._get_param("reverseOrder"):
         events = events[::-1]
     largest, default = HISTORY_PAGE

@@ -29,6 +29,7 @@ from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommu
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
+from local.aws.state_machines.histories import belongs_to
 from local.aws.state_machines.json_values import aws_time
 from local.aws.state_machines.status_events import publish_status
 
@@ -119,7 +120,7 @@ def time_out_with_an_event() -> None:
 def _run_program(self: Any, env: Environment) -> None:
     with env._state_mutex:  # a stop may come before the first state
         if env._program_state is None or env.is_running():
-            env.next_state_name = self.start_at.start_at_name
+            env.next_state_name = getattr(env, "begin_at", self.start_at.start_at_name)  # a redrive begins elsewhere
     timer = None
     if self.timeout_seconds:
         timer = threading.Timer(self.timeout_seconds.timeout_seconds, env.set_timed_out)
@@ -151,6 +152,7 @@ def _start_execution(self: Any) -> None:
     worker.program = worker._get_evaluation_entrypoint()
     worker.env = worker._get_evaluation_environment()
     worker.env.next_state_name = worker.program.start_at.start_at_name
+    belongs_to(worker.env.event_manager, worker.env)
     context = worker.env.states.context_object.context_object_data["Execution"]
     context.update(StartTime=aws_time(context["StartTime"]), RedriveCount=0)
     worker.env.event_manager.add_event(

@@ -53,8 +53,8 @@ def status_detail(execution: Any) -> dict[str, Any]:
         "outputDetails": None if output is None else {"included": with_output},
         "error": execution.error,
         "cause": execution.cause,
-        "redriveCount": 0,
-        "redriveDate": None,
+        "redriveCount": getattr(execution, "redrive_count", 0),
+        "redriveDate": _milliseconds(getattr(execution, "redrive_date", None)),
     }
 
 

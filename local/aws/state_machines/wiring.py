@@ -19,6 +19,14 @@ class Publisher(Protocol):
         ...
 
 
+class InvokeCheck(Protocol):
+    """Decides whether a state machine may call a function."""
+
+    def __call__(self, role_arn: str, function_name: str, /) -> None:
+        """Raise AccessDeniedError, in AWS's words, when the machine's role may not call the function (name or ARN)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Wiring:
     """One stack's connections."""
@@ -26,6 +34,7 @@ class Wiring:
     invoke: Invoker
     publish: Publisher
     time_scale: TimeScale
+    check_invoke: InvokeCheck
 
 
 _lock = threading.Lock()

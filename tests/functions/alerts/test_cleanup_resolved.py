@@ -110,6 +110,7 @@ def test_refuses_a_retention_outside_a_year(stack: Stack, days: object) -> None:
     )
 
     answer = handler(stack.message(body), Context())
+    stack.work_off(handler)
 
     assert answer == {"batchItemFailures": []}
     row = stack.row("alerts-cleanup-resolved")

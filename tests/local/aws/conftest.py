@@ -29,7 +29,7 @@ def server() -> Iterator[AwsServer]:
 @pytest.fixture(scope="session")
 def aws(server: AwsServer) -> Iterator[Callable[[str], Any]]:
     """Make clients that call over HTTP, as any program outside does."""
-    session = Session("anyone", "anything", region_name="us-east-1")
+    session = Session("local", "local", region_name="us-east-1")
     config = Config(retries={"total_max_attempts": 1}, max_pool_connections=32)
     clients: dict[str, Any] = {}
 

@@ -15,6 +15,10 @@ REGION = "us-east-1"
 EVERYTHING = {"source": [{"prefix": ""}]}
 
 
+def let_in(service: str, action: str | list[str], resource: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": {"Service": service}, "Action": action, "Resource": resource}
+
+
 class Stage:
     """A bus of its own, with queues that rules fill."""
 
@@ -24,8 +28,10 @@ class Stage:
         self.events.create_event_bus(Name=name)
 
     def queue(self, suffix: str) -> tuple[str, str]:
-        url = self.sqs.create_queue(QueueName=f"{self.name}-{suffix}")["QueueUrl"]
-        return url, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name}-{suffix}"
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name}-{suffix}"
+        policy = {"Statement": [let_in("events.amazonaws.com", "sqs:SendMessage", arn)]}
+        attributes = {"Policy": json.dumps(policy)}
+        return self.sqs.create_queue(QueueName=f"{self.name}-{suffix}", Attributes=attributes)["QueueUrl"], arn
 
     def rule(self, suffix: str, pattern: dict[str, Any], *targets: dict[str, Any], **more: Any) -> None:
         bus = {"EventBusName": self.name} | {key: more.pop(key) for key in ("EventBusName",) if key in more}
@@ -206,6 +212,9 @@ def test_writes_events_to_a_log_group(stage: Stage) -> None:
     group = f"/aws/events/{stage.name}"
     stage.logs.create_log_group(logGroupName=group)
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    policy = {"Statement": [let_in("events.amazonaws.com", actions, f"{arn}:*")]}
+    stage.logs.put_resource_policy(policyName=stage.name, policyDocument=json.dumps(policy))
     stage.rule("log", EVERYTHING, {"Arn": arn}, {"Arn": f"{arn}:*"})
 
     answer = stage.put({"DetailType": "first"}, {"DetailType": "second"})
@@ -242,6 +251,40 @@ def test_a_target_that_is_gone_stops_no_other_and_its_event_is_a_dead_letter(sta
     assert reasons["TARGET_ARN"]["StringValue"] == missing
     assert reasons["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
     assert reasons["RULE_ARN"]["StringValue"].endswith(f"{stage.name}-broken")
+
+
+def test_asks_a_queues_policy_for_each_rule(stage: Stage) -> None:
+    url, arn = stage.queue("inbox")
+    dead, dead_arn = stage.queue("undelivered")
+    only = {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{stage.name}/{stage.name}-meant"}}
+    policy = {"Statement": [let_in("events.amazonaws.com", "sqs:SendMessage", arn) | {"Condition": only}]}
+    stage.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    stage.rule("meant", {"detail-type": ["a"]}, {"Arn": arn})
+    stage.rule("other", {"detail-type": ["b"]}, {"Arn": arn, "DeadLetterConfig": {"Arn": dead_arn}})
+
+    answer = stage.put({"DetailType": "a"}, {"DetailType": "b"})
+
+    delivered, refused = (entry["EventId"] for entry in answer["Entries"])
+    assert [event["id"] for event in stage.bodies(url)] == [delivered]
+    (letter,) = stage.messages(dead)
+    assert json.loads(letter["Body"])["id"] == refused
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+    assert letter["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"] == (
+        f"User: events.amazonaws.com is not authorized to perform: sqs:sendmessage on resource: {arn} "
+        "because no resource-based policy allows the sqs:sendmessage action"
+    )
+
+
+def test_a_dead_letter_queue_must_let_the_rule_in_too(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    dead, dead_arn = stage.queue("undelivered")
+    stage.sqs.set_queue_attributes(QueueUrl=dead, Attributes={"Policy": ""})
+    missing = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{stage.name}-missing"
+    stage.rule("all", EVERYTHING, {"Arn": missing, "DeadLetterConfig": {"Arn": dead_arn}})
+
+    stage.put({})
+
+    assert stage.messages(dead) == []
+    assert f"rule {stage.name}-all lost an event for {missing}" in caplog.text
 
 
 @pytest.mark.parametrize(

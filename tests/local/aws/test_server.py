@@ -27,7 +27,7 @@ def test_serves_on_a_free_loopback_port(server: AwsServer, aws: Callable[[str], 
 def test_answers_several_requests_on_one_connection(server: AwsServer) -> None:
     connection = http.client.HTTPConnection(server.endpoint_url.removeprefix("http://"), timeout=5)
     headers = {
-        "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sqs/aws4_request",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/sqs/aws4_request",
         "X-Amz-Target": "AmazonSQS.ListQueues",
         "Content-Type": "application/x-amz-json-1.0",
     }
@@ -122,7 +122,7 @@ def test_says_that_a_port_is_taken(server: AwsServer) -> None:
 def test_stops_with_its_connections_and_the_polls_that_wait(name: str, server: AwsServer) -> None:
     other = AwsServer.start(time_scale=LocalQueue.time_scale)
     address = ("127.0.0.1", int(other.endpoint_url.rsplit(":", 1)[1]))
-    session = Session("anyone", "anything", region_name="us-east-1")
+    session = Session("local", "local", region_name="us-east-1")
     config = Config(retries={"total_max_attempts": 1})
     client = session.client("sqs", endpoint_url=other.endpoint_url, config=config)
     url = client.create_queue(QueueName=name)["QueueUrl"]

@@ -7,7 +7,7 @@ import pytest
 
 from local.cli.inspecting import took
 from shared.engine.identity import RunId
-from shared.engine.ledger import Row
+from shared.engine.row import Row
 from tests.local.cli.conftest import Cli
 from tests.local.cli.test_sending import RUN_KEYS
 

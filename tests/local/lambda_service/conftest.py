@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from local.aws.access.credentials import Credentials
 from local.aws.time_scale import TimeScale
-from local.lambda_service.service import FunctionConfig, LambdaService
+from local.lambda_service.service import IDLE_SECONDS, FunctionConfig, LambdaService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +66,7 @@ class MakeService(Protocol):
         max_workers: int = 4,
         time_scale: TimeScale | None = None,
         code_root: Path = HANDLERS,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> LambdaService: ...
 
 
@@ -82,6 +84,7 @@ def make_service(log_dir: Path) -> Iterator[MakeService]:
         max_workers: int = 4,
         time_scale: TimeScale | None = None,
         code_root: Path = HANDLERS,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> LambdaService:
         service = LambdaService(
             functions,
@@ -90,8 +93,10 @@ def make_service(log_dir: Path) -> Iterator[MakeService]:
             endpoint_url="http://127.0.0.1:9",
             region=REGION,
             account=ACCOUNT,
+            credentials=lambda function: Credentials("key", f"secret of {function.name}", "token"),
             max_workers=max_workers,
             time_scale=time_scale or TimeScale(),
+            idle_seconds=idle_seconds,
         )
         service.start()
         services.append(service)

@@ -114,7 +114,7 @@ def test_nothing_of_the_callers_environment_reaches_a_worker(
         *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED"),
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "_X_AMZN_TRACE_ID"),
     }
-    assert environment["AWS_SECRET_ACCESS_KEY"] == "local"
+    assert environment["AWS_SECRET_ACCESS_KEY"] == "secret of nightshift_describe"
     assert environment["AWS_REGION"] == REGION
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
     assert environment["TZ"] == "UTC"

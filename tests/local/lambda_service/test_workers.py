@@ -209,6 +209,7 @@ def test_the_reason_of_an_exit_is_worded_as_lambda_words_it(returncode: int, exp
 STACK = """
     import sys, threading
     from pathlib import Path
+    from local.aws.access.credentials import ADMINISTRATOR
     from local.aws.time_scale import TimeScale
     from local.lambda_service.service import FunctionConfig, LambdaService
 
@@ -216,7 +217,8 @@ STACK = """
     functions = [FunctionConfig("idle", "calls.pid"), FunctionConfig("busy", "calls.wait_with_child", 900.0)]
     service = LambdaService(
         functions, code_root=handlers, log_dir=directory / "logs", endpoint_url="http://127.0.0.1:9",
-        region="us-east-1", account="123456789012", max_workers=1, time_scale=TimeScale(),
+        region="us-east-1", account="123456789012", credentials=lambda _: ADMINISTRATOR, max_workers=1,
+        time_scale=TimeScale(),
     )
     service.start()
     (directory / "idle").write_bytes(service("idle", b"{}").payload)

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.aws.access import managed_policies
 from local.template.apply import ApplyError, apply
 from local.template.call import Call
 from local.template.deployment import expand
@@ -20,6 +21,7 @@ SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:database-abcdef"
 
 @pytest.fixture
 def client() -> Iterator[Callable[[str], Any]]:
+    managed_policies.install()
     with mock_aws():
         session: Any = boto3.Session("test", "test", region_name="us-east-1")
         yield cache(session.client)
@@ -37,7 +39,7 @@ def test_provisions_the_whole_template(client: Callable[[str], Any]) -> None:
     }
     assert inboxes <= set(queues)
     rules = client("events").list_rules(EventBusName=deployment.outputs["EventBusName"])["Rules"]
-    assert len([rule for rule in rules if not rule["Name"].startswith("Events-Archive-")]) == 3
+    assert len([rule for rule in rules if not rule["Name"].startswith("Events-Archive-")]) == 4
     table = client("dynamodb").describe_table(TableName=deployment.outputs["LedgerTable"])["Table"]
     assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"by-function", "open"}
     (machine,) = client("stepfunctions").list_state_machines()["stateMachines"]

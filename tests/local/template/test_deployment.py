@@ -66,6 +66,7 @@ def test_says_which_functions_to_run(tmp_path: Path) -> None:
                 "LOUD": "true",
             },
             maximum_concurrency=4,
+            role_arn="arn:aws:iam::123456789012:role/small-WorkerRole-6B85856F4DBA",
         ),
     )
     assert deployment.outputs == {"Name": "small_worker"}
@@ -87,7 +88,16 @@ def test_says_when_to_fire_what(tmp_path: Path) -> None:
 
     target = "arn:aws:sqs:us-east-1:123456789012:in"
     assert deployment.schedules == (
-        Schedule("nightly", "default", "cron(0 5 * * ? *)", "Europe/Lisbon", target, "{}", "ENABLED"),
+        Schedule(
+            "nightly",
+            "default",
+            "cron(0 5 * * ? *)",
+            "Europe/Lisbon",
+            target,
+            "{}",
+            arn="arn:aws:scheduler:us-east-1:123456789012:schedule/default/nightly",
+            role_arn="arn:aws:iam::123456789012:role/r",
+        ),
     )
 
 

@@ -106,8 +106,71 @@ def test_sets_a_tables_expiry_in_a_call_of_its_own() -> None:
     )
 
 
+def test_creates_a_bucket_and_leaves_its_protection_to_aws() -> None:
+    properties = {
+        "BucketName": "b",
+        "PublicAccessBlockConfiguration": {"BlockPublicAcls": True},
+        "LifecycleConfiguration": {"Rules": []},
+    }
+    policy = {"Bucket": {"Ref": "Bucket"}, "PolicyDocument": {"Statement": []}}
+    resources = {
+        "Bucket": {"Type": "AWS::S3::Bucket", "Properties": properties},
+        "Policy": {"Type": "AWS::S3::BucketPolicy", "Properties": policy},
+    }
+
+    assert planned(resources) == (Call("s3", "create_bucket", {"Bucket": "b"}),)
+
+
 def test_plans_nothing_for_what_only_aws_has() -> None:
-    assert planned({"Role": {"Type": "AWS::IAM::Role", "Properties": {}}}) == ()
+    assert planned({"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {}}}) == ()
+
+
+TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "s.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+READ = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+
+
+def test_creates_a_role_with_what_it_may_do() -> None:
+    properties = {
+        "RoleName": "r",
+        "AssumeRolePolicyDocument": TRUST,
+        "Policies": [{"PolicyName": "p", "PolicyDocument": READ}],
+        "ManagedPolicyArns": [{"Ref": "Policy"}, "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"],
+        "Tags": [],
+    }
+    policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"ManagedPolicyName": "m", "PolicyDocument": READ}}
+
+    calls = planned({"Role": {"Type": "AWS::IAM::Role", "Properties": properties}, "Policy": policy})
+
+    trust = json.dumps({"Version": "2012-10-17"} | TRUST)
+    assert calls == (
+        Call("iam", "create_policy", {"PolicyName": "m", "PolicyDocument": json.dumps(READ)}),
+        Call("iam", "create_role", {"RoleName": "r", "AssumeRolePolicyDocument": trust}),
+        Call("iam", "put_role_policy", {"RoleName": "r", "PolicyName": "p", "PolicyDocument": json.dumps(READ)}),
+        Call("iam", "attach_role_policy", {"RoleName": "r", "PolicyArn": "arn:aws:iam::123456789012:policy/m"}),
+        Call(
+            "iam",
+            "attach_role_policy",
+            {"RoleName": "r", "PolicyArn": "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"},
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ({"Condition": {"DateLessThan": {"aws:SourceArn": "x"}}}, "DateLessThan"),
+        ({"Condition": {"StringEquals": {"aws:username": "x"}}}, "aws:username"),
+        ({"Resource": "arn:aws:s3:::home/${aws:username}"}, "policy variables"),
+        ({"Effect": "allow"}, "Allow or Deny"),
+        ({"NotAction": "s3:GetObject"}, "one of Action and NotAction"),
+    ],
+)
+def test_refuses_a_policy_that_could_not_be_evaluated(statement: dict[str, Any], reason: str) -> None:
+    document = READ | {"Statement": [READ["Statement"] | statement]}  # type: ignore[operator] # it is a mapping
+    policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}
+
+    with pytest.raises(TemplateError, match=f"^Policy: .*{reason}"):
+        planned({"Policy": policy})
 
 
 def test_refuses_a_property_that_it_would_drop() -> None:

@@ -1,5 +1,6 @@
 """Intrinsics and the names that AWS would give."""
 
+import re
 from typing import Any
 
 import pytest
@@ -112,6 +113,7 @@ def test_leaves_out_what_its_condition_excludes() -> None:
             "s",
             {"Arn": "arn:aws:scheduler:us-east-1:123456789012:schedule/g/s"},
         ),
+        ("AWS::S3::Bucket", {"BucketName": "b"}, "b", {"Arn": "arn:aws:s3:::b"}),
         (
             "AWS::SNS::Topic",
             {"TopicName": "t"},
@@ -136,6 +138,12 @@ def test_gives_a_nameless_resource_the_same_name_each_time() -> None:
 
     assert first == second
     assert first.attributes["QueueName"].startswith("nightshift-Queue-")
+
+
+def test_gives_a_nameless_bucket_a_name_that_s3_takes() -> None:
+    bucket = resolved({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}).resources["Bucket"].identity.ref
+
+    assert re.fullmatch(r"nightshift-bucket-[0-9a-f]{12}", bucket)
 
 
 def test_resolves_no_more_of_a_resource_than_names_it() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.aws import forget_clients
 from shared.database import Credentials, CredentialsError, DatabaseUnavailableError, configure, transaction
-from shared.database import connection as under_test
+from shared.database import driver as under_test
 from shared.database.tables import alerts
 from shared.settings import SettingsError, forget_environment
 from tests.database import alert, amount

@@ -64,10 +64,16 @@ class TlsFront:
             return
         self.encrypted += 1
         with client, socket.create_connection(self._target) as server:
+            if not self._admit(client, server):
+                return
             back = Thread(target=_pass_on, args=(server, client), daemon=True)
             back.start()
             _pass_on(client, server)
             back.join(10)
+
+    def _admit(self, client: socket.socket, server: socket.socket) -> bool:
+        """Whether to pass on between the two; a subclass may talk to both first."""
+        return True
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from shared.engine import Continue, NonRetryableError
+from shared.engine import Continue, NonRetryableError, RetryAfter
 from shared.engine.errors import InvalidMessageError, describe_invalid
 
 
@@ -47,3 +48,17 @@ def test_a_bad_message_is_not_tried_again() -> None:
 def test_going_on_is_no_error_that_a_handler_could_swallow() -> None:
     assert not issubclass(Continue, Exception)
     assert Continue(cursor=[7, "x"]).cursor == [7, "x"]
+
+
+@pytest.mark.parametrize("seconds", [0.001, 1, 2.5, 31_536_000])
+def test_a_wait_is_told_as_json(seconds: float) -> None:
+    told = RetryAfter(seconds)
+
+    assert json.loads(str(told)) == {"seconds": seconds}
+    assert told.seconds == seconds
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 31_536_001, float("nan"), float("inf")])
+def test_a_wait_that_nobody_can_wait_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match="a time to wait is above 0"):
+        RetryAfter(seconds)

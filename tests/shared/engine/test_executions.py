@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
 
+from shared.engine import executions
 from shared.engine.errors import InvalidMessageError
-from shared.engine.executions import record_end
+from shared.engine.executions import read_status_change
 from shared.engine.identity import RunId
-from shared.engine.ledger import Row, ledger
+from shared.engine.ledger import ledger
+from shared.engine.row import Row
 from tests.stack import Stack
 
 RUN = RunId.of("demo", "event-1")
@@ -32,8 +35,13 @@ def status_change(**overrides: Any) -> str:
     )
 
 
+def record_end(body: str) -> bool:
+    return executions.record_end(read_status_change(body))
+
+
 @pytest.fixture
 def running(stack: Stack) -> Stack:
+    boto3.client("sqs").create_queue(QueueName="test_demo")
     ledger().create(Row(RUN, "demo", "running", "event-1", "demo/greeted", "2026-03-01T05:00:00.000Z", "{}"))
     return stack
 
@@ -51,8 +59,17 @@ def test_completes_a_run_whose_start_was_not_noted_yet(stack: Stack) -> None:
     record_end(status_change())
     started = ledger().start(RUN)
 
+    row = stack.row("demo")
     assert started is False
-    assert stack.row("demo").status == "completed"
+    assert (row.status, row.attempts, row.started_at) == ("completed", 1, "2026-03-01T05:00:00.000Z")
+
+
+def test_shows_when_an_execution_started_and_not_when_that_was_noted(running: Stack) -> None:
+    ledger().start(RUN)
+
+    record_end(status_change(status="FAILED", output=None))
+
+    assert running.row("demo").started_at == "2026-03-01T05:00:00.000Z"
 
 
 @pytest.mark.parametrize(

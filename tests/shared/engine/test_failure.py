@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
-from shared.engine.failure import describe, tell_failure
+from shared.engine.failure import Failure, describe, error_of
 from shared.engine.identity import RunId
-from shared.engine.ledger import Row, ledger
+from shared.engine.row import Row
+from shared.engine.run import Run
 from tests.factories import envelope
-from tests.stack import Stack
 
 ROW = Row(
     id=RunId.of("demo-greet", "event-1"),
@@ -16,7 +14,6 @@ ROW = Row(
     event_name="demo/greeted",
     accepted_at="2026-03-01T05:00:00.000Z",
     event=envelope(),
-    error={"type": "ValueError", "message": "no"},
     failure="pending",
 )
 
@@ -26,26 +23,19 @@ def test_describes_an_error_by_its_class_and_its_message() -> None:
         pass
 
     assert describe(TooRudeError("no")) == {"type": "TooRudeError", "message": "no"}
-    assert describe(ValueError()) == {"type": "ValueError", "message": ""}
+    assert describe(ValueError(), attempt=2) == {"type": "ValueError", "message": "", "attempt": 2}
 
 
 def test_cuts_a_message_that_the_ledger_should_not_hold() -> None:
     assert describe(ValueError("x" * 10_000))["message"] == "x" * 4_000
 
 
-def test_notes_that_a_failure_was_told(stack: Stack) -> None:
-    ledger().create(ROW)
-
-    tell_failure(ROW, envelope())
-
-    assert stack.row("demo-greet").failure == "handled"
-    assert [dead["Body"] for dead in stack.dead_letters()] == [envelope()]
+def test_describes_an_error_whose_message_is_no_unicode() -> None:
+    assert describe(ValueError("\ud800"))["message"] == "?"
 
 
-def test_tells_an_error_without_words_too(stack: Stack) -> None:
-    for row in (replace(ROW, error={"type": "ValueError", "message": ""}), replace(ROW, error=None)):
-        tell_failure(row, envelope())
+def test_knows_a_failure_of_which_the_row_says_nothing() -> None:
+    failure = Failure.of(ROW, Run(ROW.id, ROW.function, ROW.envelope))
 
-    reasons = [dead["MessageAttributes"] for dead in stack.dead_letters()]
-    assert [reason["ErrorType"]["StringValue"] for reason in reasons] == ["ValueError", "UnknownError"]
-    assert {reason["ErrorMessage"]["StringValue"] for reason in reasons} == {"-"}
+    assert error_of(ROW) == {"type": "UnknownError", "message": ""}
+    assert (failure.status, failure.type, failure.step, failure.attempt) == ("failed", "UnknownError", None, None)

@@ -4,7 +4,8 @@ from typing import Any
 
 import boto3
 
-from shared.engine.inbox import Message, Redeliver, process, send_to_dead_letters
+from shared.engine.dead_letters import put_aside
+from shared.engine.inbox import Message, Redeliver, process
 from tests.stack import Stack
 
 
@@ -42,13 +43,13 @@ def test_keeps_a_message_back_though_its_visibility_cannot_be_changed(stack: Sta
 
 
 def test_shortens_a_long_reason_of_a_dead_letter(stack: Stack) -> None:
-    send_to_dead_letters("{}", function="f", run="r", error={"type": "E", "message": "x" * 5000})
+    put_aside("{}", function="f", run="r", error={"type": "E", "message": "x" * 5000})
 
     [dead] = stack.dead_letters()
     assert len(dead["MessageAttributes"]["ErrorMessage"]["StringValue"]) == 1000
 
 
 def test_sends_a_dead_letter_whose_error_says_nothing(stack: Stack) -> None:
-    send_to_dead_letters("{}", function="f", run="r", error={"type": "E", "message": ""})
+    put_aside("{}", function="f", run="r", error={"type": "E", "message": ""})
 
     assert len(stack.dead_letters()) == 1

@@ -8,7 +8,8 @@ import pytest
 
 from shared import clock
 from shared.engine.identity import RunId
-from shared.engine.ledger import KEPT, OPEN, Row, ledger
+from shared.engine.ledger import ledger
+from shared.engine.row import KEPT, OPEN, Row
 from tests.stack import START, Stack
 
 RUN = RunId.of("demo", "event-1")

@@ -9,6 +9,8 @@ import pytest
 
 from shared import aws
 from shared.engine import Continue, NonRetryableError
+from shared.engine.effects import EffectUnknownError, OncePolicy
+from tests.effects import DiedError, Effect, status_of
 from tests.stack import Stack
 from tests.worker import DONE, KEPT_BACK, Worker
 
@@ -47,7 +49,9 @@ def test_a_second_attempt_is_still_ours(stack: Stack) -> None:
 def test_a_failure_is_told(stack: Stack) -> None:
     lose_answer("UpdateItem")
 
-    assert Worker(NonRetryableError("no")).receives(stack) == DONE
+    worker = Worker(NonRetryableError("no"))
+    assert worker.receives(stack) == DONE
+    worker.works_off(stack)
     assert stack.row("demo-greet").failure == "handled"
     assert len(stack.dead_letters()) == 1
 
@@ -72,3 +76,33 @@ def test_an_end_and_a_retry_change_nothing_when_they_are_written_twice(stack: St
     assert answer == (DONE if outcome == "done" else KEPT_BACK)
     row = stack.row("demo-greet")
     assert (row.status, row.lease) == (("completed", 0) if outcome == "done" else ("running", 0))
+
+
+class TestOfAnEffectsRecord:
+    @pytest.mark.parametrize("policy", ["repeat", "stop"])
+    @pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
+    def test_a_claim_and_an_end_are_still_ours(self, stack: Stack, policy: OncePolicy, operation: str) -> None:
+        lose_answer(operation)
+        effect = Effect("sent")
+
+        assert (effect.once(policy), effect.once(policy), effect.done) == ("sent", "sent", 1)
+
+    def test_a_removal_is_still_ours(self, stack: Stack) -> None:
+        lose_answer("DeleteItem")
+        effect = Effect(ValueError("no"), "sent")
+
+        with pytest.raises(ValueError, match="no"):
+            effect.once("stop")
+
+        assert effect.once("stop") == "sent"
+
+    def test_what_is_unknown_stays_so(self, stack: Stack) -> None:
+        with pytest.raises(DiedError):
+            Effect(DiedError()).once("stop")
+        stack.advance(seconds=21)
+        lose_answer("UpdateItem")
+
+        with pytest.raises(EffectUnknownError):
+            Effect().once("stop")
+
+        assert status_of() == "UNKNOWN"

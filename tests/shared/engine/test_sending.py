@@ -11,6 +11,7 @@ from shared import aws
 from shared.engine import Run, emit, fan_out
 from shared.engine.envelope import Envelope
 from shared.engine.identity import RunId
+from shared.engine.payloads import LIMIT, full
 from shared.engine.sending import NotSentError
 from tests.factories import Greeted, envelope
 from tests.stack import Stack
@@ -60,6 +61,26 @@ def test_sends_other_ids_in_another_generation(stack: Stack) -> None:
     fan_out(run(generation=1), stack.inbox_url, greetings(1))
 
     assert len({message["detail"]["metadata"]["id"] for message in stack.inbox()}) == 2
+
+
+def test_sends_by_reference_what_no_queue_would_take(stack: Stack) -> None:
+    fan_out(run(), stack.inbox_url, greetings(2, name="x" * 2_000_000))
+
+    messages = stack.inbox()
+    assert all(len(json.dumps(message)) < LIMIT for message in messages)
+    assert [full(Envelope.parse(json.dumps(message))).detail.data for message in messages] == [
+        {"name": "x" * 2_000_000}
+    ] * 2
+    assert len(stack.payloads()) == 1
+
+
+def test_puts_a_reference_on_the_bus_too(stack: Stack) -> None:
+    emit(run(), greetings(1, name="x" * 2_000_000))
+
+    [call] = stack.asked("PutEvents")
+    [entry] = call["Entries"]
+    assert len(entry["Detail"]) < LIMIT
+    assert [f"payloads/{json.loads(entry['Detail'])['metadata']['payload']['sha256']}"] == stack.payloads()
 
 
 def test_passes_on_the_time_of_its_own_event(stack: Stack) -> None:

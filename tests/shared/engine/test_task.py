@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from shared import aws, clock
 from shared.engine import Continue, NonRetryableError, Run
 from shared.engine.ledger import ledger
+from shared.engine.payloads import incoming
 from tests.factories import Context, Greeted, envelope
 from tests.stack import Stack
 from tests.worker import DONE, KEPT_BACK, Worker
@@ -120,30 +121,40 @@ class TestGoingOn:
         row = stack.row("demo-greet")
         assert (row.status, row.attempts) == ("completed", 3)
 
-    def test_drops_the_earlier_message_when_it_arrives_again(self, stack: Stack) -> None:
-        worker = Worker(Continue(1), ValueError("later"))
+    def test_asks_itself_to_go_on(self, stack: Stack) -> None:
+        Worker(Continue(1)).receives(stack)
+
+        assert stack.inbox() == [{"nightshift": "due", "run": str(stack.row("demo-greet").id)}]
+
+    def test_drops_the_earlier_messages_once_the_run_has_ended(self, stack: Stack) -> None:
+        worker = Worker(Continue(1), "done")
         worker.receives(stack)
         [following] = stack.inbox()
         worker.receives(stack, json.dumps(following))
 
-        again = worker.receives(stack, receives=2)
+        again = [worker.receives(stack, receives=2), worker.receives(stack, json.dumps(following), receives=2)]
 
-        assert again == DONE
+        assert again == [DONE, DONE]
         assert len(worker.runs) == 2
         assert stack.inbox() == []
 
-    def test_sends_a_message_again_that_may_never_have_left(self, stack: Stack) -> None:
-        worker = Worker()
-        worker.task(lambda event, run: pytest.fail("not called"))
-        row = Worker(Continue("c"))
-        row.receives(stack)
-        stack.inbox()  # the continue message is gone, as if the worker had died before it was sent
+    def test_goes_on_though_its_worker_died_before_it_could_ask_for_it(self, stack: Stack) -> None:
+        Worker(Continue("c")).receives(stack)
+        stack.inbox()  # the message is gone, as if it had never been sent
+        worker = Worker("done")
 
         again = worker.receives(stack, receives=2)
 
         assert again == DONE
-        [following] = stack.inbox()
-        assert following["detail"]["metadata"] == {"id": "event-1", "continuation": 1}
+        assert [(run.cursor, run.attempt) for run in worker.runs] == [("c", 1)]
+        assert stack.row("demo-greet").status == "completed"
+
+    def test_carries_a_cursor_of_any_size(self, stack: Stack) -> None:
+        worker = Worker(Continue(["x" * 300_000]), "done")
+        worker.receives(stack)
+        worker.works_off(stack)
+
+        assert worker.runs[1].cursor == ["x" * 300_000]
 
     def test_shows_one_attempt_for_a_run_that_never_failed(self, stack: Stack) -> None:
         worker = Worker(Continue(1), Continue(2), "done")
@@ -194,6 +205,7 @@ class TestRefusals:
         worker = Worker()
 
         answer = worker.receives(stack, body)
+        worker.works_off(stack)
 
         assert answer == DONE
         row = stack.row("demo-greet", "sqs:message-1")
@@ -211,6 +223,7 @@ class TestRefusals:
         assert row.error == {
             "type": "InvalidMessageError",
             "message": "demo/greeted: name: Input should be a valid string",
+            "attempt": 1,
         }
 
     def test_refuses_another_functions_event(self, stack: Stack) -> None:
@@ -220,13 +233,6 @@ class TestRefusals:
         assert row.event_name == "demo/other"
         assert row.error is not None
         assert "reacts to demo/greeted" in row.error["message"]
-
-    def test_refuses_an_event_that_the_ledger_cannot_hold(self, stack: Stack) -> None:
-        Worker().receives(stack, envelope(data={"name": "x" * 300_000}))
-
-        row = stack.row("demo-greet", "sqs:message-1")
-        assert row.error is not None
-        assert "over the limit" in row.error["message"]
 
     def test_does_its_neighbours(self, stack: Stack) -> None:
         worker = Worker()
@@ -263,12 +269,16 @@ def test_keeps_the_message_back_when_the_ledger_is_away(stack: Stack) -> None:
     assert answer == KEPT_BACK
 
 
-def test_says_that_a_result_is_too_large_to_keep(stack: Stack) -> None:
-    Worker("x" * 250_000).receives(stack)
+def test_takes_an_event_and_keeps_a_result_that_the_ledger_cannot_hold(stack: Stack) -> None:
+    worker = Worker("x" * 250_000)
 
+    worker.receives(stack, envelope(data={"name": "y" * 900_000}))
+
+    assert worker.events[0].name == "y" * 900_000
     row = stack.row("demo-greet")
     assert row.status == "completed"
-    assert row.output == {"omitted": "250002 bytes are over the limit of 200000"}
+    assert incoming(row.output) == "x" * 250_000
+    assert len(row.event) < 10_000
 
 
 @pytest.mark.parametrize("result", [object(), "\ud800"])

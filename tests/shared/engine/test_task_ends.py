@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from shared.engine import NonRetryableError, Run
 from shared.engine.ledger import ledger
-from tests.factories import Greeted, envelope
+from tests.factories import Greeted
 from tests.stack import Stack
 from tests.worker import DONE, KEPT_BACK, Worker
 
@@ -27,7 +29,7 @@ class TestRetries:
 
         row = stack.row("demo-greet")
         assert row.status == "running"
-        assert row.error == {"type": "ValueError", "message": "the database is away"}
+        assert row.error == {"type": "ValueError", "message": "the database is away", "attempt": 1}
 
     def test_fails_after_the_last_attempt(self, stack: Stack) -> None:
         worker = Worker(*[ValueError("no")] * 3)
@@ -36,14 +38,20 @@ class TestRetries:
 
         assert answers == [KEPT_BACK, KEPT_BACK, DONE]
         row = stack.row("demo-greet")
-        assert (row.status, row.attempts, row.failure) == ("failed", 3, "handled")
-        assert row.error == {"type": "ValueError", "message": "no"}
+        assert (row.status, row.attempts, row.failure) == ("failed", 3, "pending")
+        assert row.error == {"type": "ValueError", "message": "no", "attempt": 3}
+        assert stack.inbox() == [{"nightshift": "failure", "run": str(row.id)}]
 
-    def test_puts_the_message_aside_with_the_reason(self, stack: Stack) -> None:
-        Worker(NonRetryableError("no such client")).receives(stack)
+    def test_puts_the_event_aside_with_the_reason_as_what_asks_for_the_next_generation(self, stack: Stack) -> None:
+        worker = Worker(NonRetryableError("no such client"))
+        worker.receives(stack)
+        worker.works_off(stack)
 
         [dead] = stack.dead_letters()
-        assert dead["Body"] == envelope()
+        assert json.loads(dead["Body"])["detail"] == {
+            "data": {"name": "Ada"},
+            "metadata": {"id": "event-1", "generation": 1},
+        }
         reason = {name: value["StringValue"] for name, value in dead["MessageAttributes"].items()}
         assert reason == {
             "Function": "demo-greet",
@@ -63,7 +71,7 @@ class TestRetries:
         assert answer == DONE
         row = stack.row("demo-greet")
         assert (row.status, row.attempts) == ("failed", 1)
-        assert row.error == {"type": "NoSuchClientError", "message": "7"}
+        assert row.error == {"type": "NoSuchClientError", "message": "7", "attempt": 1}
 
     def test_ends_on_the_queues_last_delivery_though_attempts_are_left(self, stack: Stack) -> None:
         worker = Worker(ValueError("no"), attempts=3)
@@ -117,7 +125,12 @@ class TestDeadWorkers:
         assert worker.runs == []
         row = stack.row("demo-greet")
         assert row.status == "failed"
-        assert row.error == {"type": "WorkerDiedError", "message": "the worker died on attempt 3, the last"}
+        assert row.error == {
+            "type": "WorkerDiedError",
+            "message": "the worker died on attempt 3, the last",
+            "attempt": 3,
+        }
+        worker.works_off(stack)
         assert len(stack.dead_letters()) == 1
 
     def test_does_not_end_a_run_that_another_has_taken_over(self, stack: Stack) -> None:
@@ -140,6 +153,7 @@ class TestDeadWorkers:
         assert stack.row("demo-greet").failure == "pending"
 
         Worker().receives(stack, receives=2)
+        Worker().works_off(stack)
         Worker().receives(stack, receives=3)
 
         assert stack.row("demo-greet").failure == "handled"

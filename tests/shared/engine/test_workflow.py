@@ -7,17 +7,13 @@ import boto3
 import pytest
 from pydantic import BaseModel
 
-from shared.engine import NonRetryableError, Run, Workflow
+from shared.engine import NonRetryableError, RetryAfter, Run, Workflow
 from shared.engine.identity import RunId
 from shared.engine.ledger import ledger
-from shared.settings import forget_environment
 from tests.factories import Context, Greeted, envelope
+from tests.machine import executions
 from tests.stack import Stack
-
-DONE: dict[str, Any] = {"batchItemFailures": []}
-KEPT_BACK = {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:test_demo-greet"
-DEFINITION = '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
+from tests.worker import DONE, KEPT_BACK
 
 
 class Greeting(BaseModel):
@@ -47,27 +43,25 @@ def stumble(event: Greeted) -> None:
     raise ConnectionError("the service is away")
 
 
+@workflow.step(retry_after=True, once="stop")
+def postpone(event: Greeted) -> None:
+    raise RetryAfter(30)
+
+
+sent: list[str] = []
+
+
+@workflow.step(once="stop")
+def send(event: Greeted, to: str) -> int:
+    sent.append(to)
+    return len(sent)
+
+
 def call(step: str, *, attempt: int = 0, run: str = str(RunId.of("demo-greet", "event-1")), **given: Any) -> Any:
     event = json.loads(envelope())
     return workflow.handler(
         {"step": step, "run": run, "attempt": attempt, "input": {"event": event} | given}, Context()
     )
-
-
-@pytest.fixture
-def machine(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    boto3.client("stepfunctions").create_state_machine(
-        name="test_demo-greet", definition=DEFINITION, roleArn="arn:aws:iam::123456789012:role/test"
-    )
-    monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE)
-    forget_environment()
-    return stack
-
-
-def executions() -> list[dict[str, Any]]:
-    client = boto3.client("stepfunctions")
-    listed = client.list_executions(stateMachineArn=MACHINE)["executions"]
-    return [dict(client.describe_execution(executionArn=each["executionArn"])) for each in listed]
 
 
 class TestSteps:
@@ -97,6 +91,13 @@ class TestSteps:
     def test_refuses_an_input_that_does_not_fit(self, stack: Stack, given: dict[str, Any], reason: str) -> None:
         with pytest.raises(NonRetryableError, match=reason):
             call("compose", **given)
+
+    def test_does_an_effect_once_for_each_input(self, stack: Stack) -> None:
+        sent.clear()
+
+        results = [call("send", to=to, attempt=attempt) for attempt in (0, 1) for to in ("ada", "bob")]
+
+        assert (results, sent) == ([1, 2, 1, 2], ["ada", "bob"])
 
     def test_refuses_an_unknown_step(self, stack: Stack) -> None:
         with pytest.raises(NonRetryableError, match="has no step 'compsoe'"):
@@ -176,25 +177,20 @@ class TestAdmission:
         answer = workflow.handler(machine.message(envelope(data={})), Context())
 
         assert answer == DONE
+        machine.work_off(workflow.handler)
         row = machine.row("demo-greet")
         assert (row.status, row.failure) == ("failed", "handled")
         assert executions() == []
         assert len(machine.dead_letters()) == 1
 
-    def test_keeps_the_message_back_while_the_machine_is_away(
-        self, stack: Stack, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE)
-        forget_environment()
+    def test_keeps_the_message_back_while_the_machine_is_away(self, stack: Stack) -> None:
 
         first = workflow.handler(stack.message(envelope()), Context())
 
         assert first == KEPT_BACK
         assert stack.row("demo-greet").status == "accepted"
 
-    def test_fails_when_it_could_not_start_in_all_attempts(self, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE)
-        forget_environment()
+    def test_fails_when_it_could_not_start_in_all_attempts(self, stack: Stack) -> None:
 
         answers = [workflow.handler(stack.message(envelope(), receives=n), Context()) for n in (1, 2, 3)]
 
@@ -203,19 +199,15 @@ class TestAdmission:
         assert row.status == "failed"
         assert row.error is not None
         assert row.error["type"] == "StateMachineDoesNotExist"
+        stack.work_off(workflow.handler)
         assert len(stack.dead_letters()) == 1
 
     def test_tells_a_failure_that_its_worker_could_not_tell(self, machine: Stack) -> None:
         workflow.handler(machine.message(envelope(data={})), Context())
-        machine.dead_letters()
-        boto3.client("dynamodb").update_item(
-            TableName="test_ledger",
-            Key={"pk": {"S": f"run#{machine.row('demo-greet').id}"}, "sk": {"N": "0"}},
-            UpdateExpression="SET failure = :p",
-            ExpressionAttributeValues={":p": {"S": "pending"}},
-        )
+        assert len(machine.inbox()) == 1  # and gone, as if it had never been sent
 
         workflow.handler(machine.message(envelope(data={}), receives=2), Context())
+        machine.work_off(workflow.handler)
 
         assert machine.row("demo-greet").failure == "handled"
 
@@ -225,3 +217,18 @@ class TestAdmission:
 
         assert len(executions()) == 2
         assert ledger().get(RunId.of("demo-greet", "event-1", 1)) is not None
+
+
+def test_a_step_that_asks_for_a_later_time_fails_by_that_name_and_says_when(stack: Stack) -> None:
+    with pytest.raises(RetryAfter) as told:
+        call("postpone")
+
+    assert (type(told.value).__name__, str(told.value)) == ("RetryAfter", '{"seconds": 30}')
+
+
+def test_a_step_keeps_what_its_author_declared() -> None:
+    bare, declared = workflow.steps["compose"], workflow.steps["postpone"]
+
+    assert (bare.retry_after, bare.once) == (False, None)
+    assert (declared.retry_after, declared.once) == (True, "stop")
+    assert postpone.__name__ == "postpone"

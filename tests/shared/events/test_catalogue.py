@@ -22,7 +22,7 @@ def declared() -> set[type[Event]]:
         value
         for module in modules
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Event) and value is not Event
+        if isinstance(value, type) and issubclass(value, Event) and hasattr(value, "event_name")
     }
 
 
@@ -47,11 +47,25 @@ def test_each_says_what_it_is_for_in_a_sentence() -> None:
         assert event.__doc__.strip().splitlines()[0].endswith(".")
 
 
+OUTCOME = st.fixed_dictionaries(
+    {
+        "function_id": st.text(),
+        "run_id": st.uuids().map(str),
+        "error": st.fixed_dictionaries({"type": st.text(), "message": st.text()}),
+        "step": st.none() | st.text(),
+        "attempt": st.none() | st.integers(1, 9),
+        "event": st.fixed_dictionaries(
+            {"name": st.text(), "id": st.text(), "data": st.dictionaries(st.text(), st.integers() | st.text())}
+        ),
+    }
+)
 GOOD: dict[str, Any] = {
     "alerts/cleanup.resolved.alerts": st.fixed_dictionaries(
         {"organization_id": st.text(min_size=1), "retention_days": st.integers(1, 365)}
     ),
     "errors/cleanup.old.errors": st.fixed_dictionaries({"retention_days": st.integers(1, 365)}),
+    "nightshift/function.cancelled": OUTCOME,
+    "nightshift/function.failed": OUTCOME,
     "nightshift/schedule.fired": st.fixed_dictionaries(
         {"schedule": st.text(), "scheduled_at": st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")}
     ),

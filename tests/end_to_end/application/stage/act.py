@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from shared.engine import Continue, Run, Task
+from shared.engine import Continue, Failure, Run, Task
 
-from .deeds import do, wait_for, write
+from .deeds import do, wait_for, write, write_failure
 from .events import ActRequested
 
 
@@ -31,6 +31,13 @@ def act(event: ActRequested, run: Run) -> Acted:
     if call < event.calls:
         raise Continue(cursor=call)
     return Acted(calls=call)
+
+
+@task.on_failure
+def told(event: ActRequested, failure: Failure) -> None:
+    """Write down what is told of a bad end, and do what its attempt is to do."""
+    write_failure(event.diary, failure)
+    do(event.deeds_when_told, failure.run.attempt)
 
 
 handler = task.handler

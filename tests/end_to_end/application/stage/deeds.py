@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from shared.engine import NonRetryableError
 
 if TYPE_CHECKING:
+    from shared.engine import Failure
+
     from .events import Deed
 
 
@@ -26,6 +28,20 @@ def write(diary: str, **entry: Any) -> None:
     """Append one line; what was written stays when the process dies right after it."""
     with Path(diary).open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry | {"pid": os.getpid()}) + "\n")
+
+
+def write_failure(diary: str, failure: Failure) -> None:
+    """Append what `on_failure` was told."""
+    write(
+        diary,
+        what="told",
+        event_id=failure.run.event_id,
+        status=failure.status,
+        type=failure.type,
+        message=failure.message,
+        step=failure.step,
+        attempt=failure.attempt,
+    )
 
 
 def do(deeds: tuple[Deed, ...], attempt: int) -> None:

@@ -7,8 +7,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonata import Jsonata
 
 from local.aws.state_machines.expressions import evaluate
+from local.aws.state_machines.json_values import ExpressionError
 
 if TYPE_CHECKING:
     from tests.local.aws.state_machines.machines import Machines
@@ -146,3 +150,33 @@ def test_an_expression_is_evaluated_by_many_threads_at_once() -> None:
         thread.join(30)
 
     assert wrong == []
+
+
+names = st.sampled_from(["a", "b"])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=2),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(path=st.lists(names, max_size=3), value=values)
+def test_a_plain_path_leads_where_jsonata_finds_it(path: list[str], value: Any) -> None:
+    source = ".".join(["$v", *path])
+
+    assert outcome(source, value) == outcome(f"({source})", value)
+
+
+def outcome(source: str, value: Any) -> Any:
+    """What an expression returns of `$v`, or that it returns nothing."""
+    try:
+        return repr(evaluate(source, lambda _: {"v": value}))
+    except ExpressionError as error:
+        return str(error)
+
+
+def test_a_plain_path_is_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Jsonata, "evaluate", lambda *_: pytest.fail("it was"))
+
+    assert evaluate("$v.a.`b c`", lambda _: {"v": {"a": {"b c": {"d": [1.0, None]}}}}) == {"d": [1, None]}

@@ -78,3 +78,11 @@ def of_size(event: Any, context: Any) -> str:
 
 def length(event: Any, context: Any) -> int:
     return len(event)
+
+
+def hold(event: Any, context: Any) -> int:
+    """Take so much memory, touch all of it, and hold it as long as `wait` waits."""
+    held = bytearray(event["mb"] * 1024 * 1024)
+    held[::4096] = b"x" * len(held[::4096])
+    wait(event, context)
+    return len(held)

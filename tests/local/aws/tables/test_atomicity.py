@@ -5,10 +5,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto.dynamodb.responses import DynamoHandler
-
-from local.aws import tables
-from local.aws.server import AwsServer
 
 THREADS = 16
 TRIES = 20
@@ -21,17 +17,6 @@ def frequent_switches() -> Iterator[None]:
     sys.setswitchinterval(1e-5)
     yield
     sys.setswitchinterval(before)
-
-
-@pytest.fixture
-def table(aws: Callable[[str], Any], name: str) -> str:
-    aws("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return name
 
 
 def in_threads(work: Callable[[], list[bool]]) -> list[bool]:
@@ -125,11 +110,3 @@ def succeeds(call: Callable[..., Any], **arguments: Any) -> bool:
             raise
         return False
     return True
-
-
-def test_installing_again_changes_nothing(server: AwsServer) -> None:
-    before = DynamoHandler.call_action
-
-    tables.install()
-
-    assert DynamoHandler.call_action is before

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from threading import RLock
-from typing import Any
+from typing import Any, Final
 
 from moto.dynamodb.responses import DynamoHandler
 
+LOCK: Final = RLock()  # whoever reads or writes an item holds it
 
-@cache
-def install() -> None:
+
+def answer_one_request_at_a_time() -> None:
     """Answer one DynamoDB request at a time, from reading the item to writing the answer.
 
     moto 5.2.5: a conditional write checks and writes without a lock, and the answer is made from
@@ -19,10 +19,9 @@ def install() -> None:
     leaves the last; this one holds around the whole request.
     """
     call_action = DynamoHandler.call_action
-    lock = RLock()
 
     def serialized(self: Any) -> Any:
-        with lock:
+        with LOCK:
             return call_action(self)
 
     DynamoHandler.call_action = serialized

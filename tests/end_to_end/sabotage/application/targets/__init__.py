@@ -1,0 +1,1 @@
+"""The targets: functions whose workers are killed while they work."""
