@@ -120,9 +120,10 @@ class Reconciler:
                 control.send(settings().inbox_of(row.function), "failure", row.id)
                 self._count("end", row.function)
             return
-        if ended is None or self._as_of - ended.ended < CHECK_AFTER:
-            return  # the news of an end takes a moment, and longer behind a backlog
-        if record_end(ended):
+        if ended is None:
+            # Its function knows whether it should be over: the message of its deadline may be what was lost.
+            control.send(settings().inbox_of(row.function), "due", row.id)
+        elif self._as_of - ended.ended >= CHECK_AFTER and record_end(ended):  # its news takes a moment
             self._count("end", row.function)
 
     # --- events ---

@@ -273,6 +273,7 @@ class TestLeavesAlone:
 
         assert found == {}
         assert deployed.stack.row(WORKFLOW).status == "running"
+        assert [each["nightshift"] for each in deployed.sent(WORKFLOW)] == ["due"]  # it may be over its time
 
     def test_an_execution_whose_end_is_still_on_its_way_into_the_ledger(self, deployed: Deployed) -> None:
         run = deployed.put("running", function=WORKFLOW)

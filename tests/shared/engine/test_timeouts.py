@@ -153,6 +153,20 @@ class TestFinishOfAWorkflow:
         assert machine.asked("StopExecution") == []
         assert machine.row("demo-greet").status == "completed"
 
+    def test_stops_the_execution_when_the_reconciler_looks_though_its_message_was_lost(self, machine: Stack) -> None:
+        flow = Flow(**TEN_MINUTES)
+        flow.receives(machine)
+        machine.inbox()
+
+        machine.advance(minutes=9)
+        flow.receives(machine, control_of(machine, "due"))
+        in_time = machine.asked("StopExecution")
+        machine.advance(minutes=1)
+        flow.receives(machine, control_of(machine, "due"))
+
+        assert in_time == []
+        assert [each["error"] for each in machine.asked("StopExecution")] == [TOO_LATE["type"]]
+
     def test_leaves_no_start_unwatched(self, machine: Stack) -> None:
         flow = Flow(**TEN_MINUTES)
         with dying_at(machine, 5, "before"), pytest.raises(DiedError, match="before UpdateItem"):
