@@ -146,3 +146,30 @@ def _over_problems(states: dict[str, Any], name: str, choice: dict[str, Any]) ->
     ends = {states[each]["Type"] for each in reached if not [*followers(states[each])]}
     if name in reached or ends != {"Fail"}:
         yield "the Choice's Default does not lead to a failure"
+
+
+def patience_problems(machine: dict[str, Any], limits: dict[str, float]) -> list[str]:
+    """Return the states whose retries give up before the effect of their step may be tried again.
+
+    `limits` holds, in seconds, how long the effect of each step declared `once` is taken to be under way. While it is,
+    every attempt fails: retries that are over sooner fail a run whose effect a dead worker left behind.
+    """
+    return [
+        f"{name}: its retries last {lasting:g} s on average, its effect up to {limits[step]:g} s"
+        for flow in flows(machine)
+        for name, state in flow["States"].items()
+        if is_step_call(state)
+        and (step := state["Arguments"]["Payload"]["step"]) in limits
+        and (lasting := _lasting(state)) < limits[step]
+    ]
+
+
+def _lasting(state: dict[str, Any]) -> float:
+    """Return for how many seconds a state tries again what matches every error; full jitter halves each wait."""
+    for retrier in state.get("Retry", []):
+        if _ANY_ERROR & set(retrier["ErrorEquals"]):
+            first, growth = retrier.get("IntervalSeconds", 1), retrier.get("BackoffRate", 2.0)
+            longest = retrier.get("MaxDelaySeconds", float("inf"))
+            waits = [min(first * growth**number, longest) for number in range(retrier.get("MaxAttempts", 3))]
+            return sum(waits) / (2 if retrier.get("JitterStrategy") == "FULL" else 1)
+    return 0.0

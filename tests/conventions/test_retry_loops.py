@@ -11,8 +11,9 @@ import pytest
 
 from local.template.document import read_document
 from shared.engine import Workflow
+from shared.engine.effects import EFFECT_LIMIT
 from tests.conventions.house import house
-from tests.conventions.retry_loops import loop_problems, retry_problems
+from tests.conventions.retry_loops import loop_problems, patience_problems, retry_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,3 +164,39 @@ def test_finds_a_task_that_tries_again_in_vain(break_it: Callable[[Any], Any]) -
     break_it(machine["States"]["AskPrompter"]["Retry"])
 
     assert len(retry_problems(machine)) == 1
+
+
+@pytest.mark.parametrize("workflow", workflows())
+def test_a_steps_retries_outlast_its_effect(workflow: str) -> None:
+    definition, machine = workflows()[workflow]
+    limits = {
+        name: (step.limit or EFFECT_LIMIT).total_seconds() for name, step in definition.steps.items() if step.once
+    }
+
+    assert patience_problems(machine, limits) == []
+
+
+@pytest.mark.parametrize(
+    ("retrier", "is_patient"),
+    [
+        ({"IntervalSeconds": 60, "MaxAttempts": 1}, True),
+        ({"IntervalSeconds": 59, "MaxAttempts": 1}, False),
+        ({"IntervalSeconds": 60, "MaxAttempts": 1, "JitterStrategy": "FULL"}, False),
+        ({"IntervalSeconds": 5, "MaxAttempts": 4, "BackoffRate": 2}, True),
+        ({"IntervalSeconds": 5, "MaxAttempts": 4, "BackoffRate": 2, "MaxDelaySeconds": 10}, False),
+        ({"IntervalSeconds": 60, "MaxAttempts": 0}, False),
+    ],
+)
+def test_finds_retries_that_give_up_before_the_effect_may_be_tried_again(
+    retrier: dict[str, Any], is_patient: bool
+) -> None:
+    machine = well_formed()
+    step, state = next(
+        (state["Arguments"]["Payload"]["step"], state) for state in machine["States"].values() if "Arguments" in state
+    )
+    state["Retry"] = [
+        {"ErrorEquals": ["NonRetryableError"], "MaxAttempts": 0},
+        {"ErrorEquals": ["States.ALL"]} | retrier,
+    ]
+
+    assert (patience_problems(machine, {step: 60.0}) == []) == is_patient
