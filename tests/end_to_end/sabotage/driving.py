@@ -91,7 +91,7 @@ class Sabotage:
         return path.read_text().splitlines() if path.exists() else []
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return what the targets did; entries that are `kept` say that an effect's call came to a good end."""
+        """Return what the targets did; entries that are `kept` say that an effect is on record."""
         return lines(self.root / "diary", json.loads)
 
     def kills(self) -> list[str]:

@@ -10,7 +10,7 @@ from shared.engine.identity import RunId
 from tests.end_to_end.sabotage.mixture import FLOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tests.end_to_end.sabotage.driving import Sabotage
     from tests.end_to_end.sabotage.mixture import Order
@@ -20,7 +20,7 @@ TOLD = "told"
 
 @dataclass
 class Effects:
-    """How often one effect was done, how many of the calls that did it came to a good end, and done after that."""
+    """How often one effect was done, how often that came on record, and how often it was done after that."""
 
     done: int = 0
     kept: int = 0
@@ -49,7 +49,7 @@ def tally(sabotage: Sabotage, sent: Sequence[Order]) -> Tally:
     """
     result = Tally()
     name = sent[0].event_id.rpartition("-")[0]
-    effects = _effects(each for each in sabotage.entries() if each["event_id"].startswith(f"{name}-"))
+    effects = effects_of(each for each in sabotage.entries() if each["event_id"].startswith(f"{name}-"))
     functions = ("sabotage-work", "sabotage-paced", "sabotage-flow")
     rows = {row["run_id"]: row for function in functions for row in sabotage.stack.runs(function)}
     news = Counter(row["output"] for row in sabotage.stack.runs("sabotage-watch"))
@@ -65,11 +65,11 @@ def tally(sabotage: Sabotage, sent: Sequence[Order]) -> Tally:
             continue
         result.counts["runs"][f"{row['function']} {row['status']}"] += 1
         result.problems += [
-            f"{run} ({order.kind.name}): {each}" for each in _problems(order, row, effects[order.event_id])
+            f"{run} ({order.kind.name}): {each}" for each in problems_of(order, row, effects[order.event_id])
         ]
         if row["status"] == "failed":
             _count_failure(result, run, row, is_expected=not order.kind.succeeds)
-            result.problems += _untold(run, row, effects[order.event_id], news[run], letters[run])
+            result.problems += untold(run, row, effects[order.event_id], news[run], letters[run])
     foreign = [run for run, row in rows.items() if row["event_id"].startswith(f"{name}-")]
     result.problems += [f"{run} is a run that nobody asked for" for run in foreign]
     _count_effects(result, effects)
@@ -81,7 +81,7 @@ def tally(sabotage: Sabotage, sent: Sequence[Order]) -> Tally:
     return result
 
 
-def _effects(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Effects]]:
+def effects_of(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Effects]]:
     """Return each event's effects by name."""
     effects: dict[str, dict[str, Effects]] = defaultdict(lambda: defaultdict(Effects))
     for each in entries:
@@ -94,7 +94,8 @@ def _effects(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Effects]]
     return effects
 
 
-def _problems(order: Order, row: dict[str, Any], effects: dict[str, Effects]) -> list[str]:
+def problems_of(order: Order, row: Mapping[str, Any], effects: Mapping[str, Effects]) -> list[str]:
+    """Return what is wrong with a run's end and its effects."""
     problems = [
         f"{what!r} was done twice: {effect}" for what, effect in effects.items() if effect.again or effect.kept > 1
     ]
@@ -108,7 +109,8 @@ def _problems(order: Order, row: dict[str, Any], effects: dict[str, Effects]) ->
     return problems
 
 
-def _untold(run: str, row: dict[str, Any], effects: dict[str, Effects], news: int, letters: int) -> list[str]:
+def untold(run: str, row: Mapping[str, Any], effects: Mapping[str, Effects], news: int, letters: int) -> list[str]:
+    """Return who does not know of a failed run; `news` is how often the bus had it, `letters` its dead letters."""
     told = effects[TOLD].done if TOLD in effects else 0
     problems = [] if told else [f"{run}: on_failure was not called"]
     problems += [] if news == 1 else [f"{run}: its failure was news {news} times"]

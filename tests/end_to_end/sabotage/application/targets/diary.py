@@ -1,7 +1,7 @@
 """What the targets did, a line each in a file that outlives them.
 
-A line says that an effect was done, a second one, `kept`, that its call came to a good end: between the two a worker
-may die, and then nobody can know whether the effect was done.
+A line says that an effect was done, a second one, `kept`, that this is on record: between the two a worker may die, and
+then nobody can know whether the effect was done.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class HopelessError(NonRetryableError):
     """It will never go better."""
 
 
-_written: list[dict[str, Any]] = []  # in this call
+_written: list[dict[str, Any]] = []  # in this call, and not yet kept
 
 
 def place(name: str) -> Path:
@@ -50,14 +50,19 @@ def write(run: Run, what: str) -> dict[str, Any]:
     return entry
 
 
+def keep() -> None:
+    """Say that the effects done so far are on record."""
+    while _written:
+        _append(_written.pop() | {"kept": True})
+
+
 def keeping(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return the Lambda handler that also says which effects its call was done with."""
+    """Return the Lambda handler at whose good end every effect of the call is on record."""
 
     def call(event: Any, context: Any) -> Any:
         _written.clear()
         answer = handler(event, context)
-        for entry in _written:
-            _append(entry | {"kept": True})
+        keep()
         return answer
 
     return call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.engine import Failure, Run, Workflow, once
 
-from .diary import do, keeping, write, writing
+from .diary import do, keep, keeping, write, writing
 from .events import FlowRequested
 from .kill_points import watched
 from .work import LIMIT
@@ -30,6 +30,7 @@ def act(event: FlowRequested, ballast: int, run: Run) -> int:
 def tell(event: FlowRequested, failure: Failure) -> None:
     """Write down that the run failed."""
     once(failure.run, "told", writing(failure.run, "told"), policy="repeat", limit=LIMIT)
+    keep()
 
 
 handler = watched(keeping(workflow.handler))

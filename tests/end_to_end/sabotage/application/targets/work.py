@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.engine import Continue, Failure, Run, Task, once
 
-from .diary import do, keeping, writing
+from .diary import do, keep, keeping, writing
 from .events import WorkRequested
 from .kill_points import watched
 
@@ -28,6 +28,7 @@ def work(event: WorkRequested | PacedWorkRequested, run: Run) -> dict[str, int]:
         effect()
     else:
         once(run, str(call), effect, policy=event.protection, limit=LIMIT)
+        keep()
     if call < event.calls:
         raise Continue(cursor=call)
     return {"calls": call, "ballast": len(event.ballast)}
@@ -36,6 +37,7 @@ def work(event: WorkRequested | PacedWorkRequested, run: Run) -> dict[str, int]:
 def tell(event: WorkRequested | PacedWorkRequested, failure: Failure) -> None:
     """Write down that the run failed."""
     once(failure.run, "told", writing(failure.run, "told"), policy="repeat", limit=LIMIT)
+    keep()
 
 
 task(work)
