@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 COPIES: Final = 3  # of an event that comes several times at once
-REPEATED: Final = 0.05  # of the events
+REPEATED: Final = 0.1  # of the events
 STRUCK: Final = 0.03  # of the events have a plan: their workers may die at each kill point
 CHANCE: Final = 0.08  # of a death, at each of them
 LARGE: Final = 250_000  # characters: more than travels in a row or a state
@@ -33,8 +33,9 @@ class Kind:
 
 WORK, PACED, FLOW = "sabotage-work", "sabotage-paced", "sabotage-flow"
 KINDS: Final = (
-    Kind("task", WORK, 36),
-    Kind("task, effect not protected", WORK, 6, {"protection": "none"}),
+    Kind("task", WORK, 32),
+    # long enough to be at work when its copies arrive: only the ledger keeps them from it
+    Kind("task, effect not protected", WORK, 10, {"protection": "none", "seconds": 0.1}),
     Kind("task, effect stops", WORK, 6, {"protection": "stop"}),
     Kind("task, fails first", WORK, 10, {"deeds": ["fail", "finish"]}),
     Kind("task, in three calls", WORK, 4, {"calls": 3}, tuple(f"effect {call}" for call in (1, 2, 3))),

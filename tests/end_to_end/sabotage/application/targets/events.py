@@ -18,6 +18,7 @@ class WorkRequested(Event):
     deeds: tuple[Deed, ...] = ("finish",)
     protection: Protection = "repeat"  # of the effect, by `once`
     calls: int = 1  # over how many calls the work goes on
+    seconds: float = 0.0  # which it takes before an effect
     ballast: str = ""
 
 

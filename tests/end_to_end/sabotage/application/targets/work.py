@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ task = Task("sabotage-work", trigger=WorkRequested, attempts=3)
 def work(event: WorkRequested | PacedWorkRequested, run: Run) -> dict[str, int]:
     """Do what the attempt is to do, then the effect, once a call."""
     do(event.deeds, run)
+    time.sleep(event.seconds)
     call = (run.cursor or 0) + 1
     effect = writing(run, "effect" if event.calls == 1 else f"effect {call}")
     if event.protection == "none":
