@@ -15,7 +15,9 @@ from tests.stack import Stack
 from tests.worker import answered
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:test_demo-greet"
-DEFINITION = '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
+DEFINITION = (
+    '{"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 60, "End": true}}}'  # longer than a test
+)
 
 
 def make_machine() -> None:

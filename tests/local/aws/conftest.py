@@ -9,6 +9,7 @@ import pytest
 from boto3.session import Session
 from botocore.config import Config
 
+from local.aws import queues
 from local.aws.server import AwsServer
 from local.aws.time_scale import TimeScale
 
@@ -43,6 +44,12 @@ def aws(server: AwsServer) -> Iterator[Callable[[str], Any]]:
     yield client
     for made in clients.values():
         made.close()
+
+
+@pytest.fixture(autouse=True)
+def scaled() -> None:
+    """The time scale is one for the process: a stack that another test started may have set its own."""
+    queues.install(SCALE)
 
 
 @pytest.fixture

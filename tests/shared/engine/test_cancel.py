@@ -129,8 +129,11 @@ class TestAWorkflow:
         assert [each["status"] for each in executions()] == ["ABORTED"]
         flow.ends(machine, "ABORTED", error="CancelledError", cause="by Ada")
         flow.works_off(machine)
-        assert ended(machine) == ("cancelled", BY_ADA, "handled")
-        assert [(told.status, told.message) for told in flow.told] == [("cancelled", "by Ada")]
+        row = machine.row("demo-greet")
+        assert (row.status, row.failure) == ("cancelled", "handled")
+        assert [(told.status, told.type, told.message) for told in flow.told] == [
+            ("cancelled", "CancelledError", "by Ada")
+        ]
         assert machine.dead_letters() == []
 
     def test_that_is_not_started_yet(self, machine: Stack) -> None:
