@@ -1,8 +1,8 @@
-"""Ends a worker at a call of AWS that the test names: before the request is sent, or after it was done."""
+"""Does something to a worker at a call of AWS that the test names: before the request is sent, or after it was done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -10,28 +10,41 @@ from typing import Literal
 from tests.effects import DiedError
 from tests.stack import Stack
 
+When = Literal["before", "after"]
+
 
 @dataclass
-class Death:
-    """The end of a worker, as far as it has come."""
+class Moment:
+    """Whether the worker came as far."""
 
     happened: bool = False
 
 
 @contextmanager
-def dying_at(stack: Stack, number: int, when: Literal["before", "after"]) -> Iterator[Death]:
-    """End the worker at its `number`-th call inside the block, from 1."""
-    death, calls, untouched = Death(), 0, stack.interrupt
+def at_call(stack: Stack, number: int, when: When, do: Callable[[str], None]) -> Iterator[Moment]:
+    """Call `do` with the operation at the worker's `number`-th call inside the block, from 1; once."""
+    moment, calls, untouched = Moment(), 0, stack.interrupt
 
-    def interrupt(moment: str, operation: str) -> None:
+    def interrupt(now: When, operation: str) -> None:
         nonlocal calls
-        calls += moment == "before"
-        if moment == when and calls == number:
-            death.happened = True
-            raise DiedError(f"{when} {operation}")
+        calls += now == "before"
+        if now == when and calls == number:
+            moment.happened, stack.interrupt = True, untouched
+            do(operation)
 
     stack.interrupt = interrupt
     try:
-        yield death
+        yield moment
     finally:
         stack.interrupt = untouched
+
+
+@contextmanager
+def dying_at(stack: Stack, number: int, when: When) -> Iterator[Moment]:
+    """End the worker at its `number`-th call inside the block, from 1."""
+
+    def die(operation: str) -> None:
+        raise DiedError(f"{when} {operation}")
+
+    with at_call(stack, number, when, die) as moment:
+        yield moment

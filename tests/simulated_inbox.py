@@ -62,7 +62,7 @@ class SimulatedInbox:
         except DiedError:
             return False
         else:
-            if not answer["batchItemFailures"]:
+            if not answer["batchItemFailures"] and message in self.messages:
                 self.messages.remove(message)
             return True
         finally:

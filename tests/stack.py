@@ -181,14 +181,15 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         make_idempotency_table(boto3.client("dynamodb"))
         made = Stack(stopped, inbox, dead)
 
-        def note(params: dict[str, Any], model: Any, **_: Any) -> None:
-            made.calls.append((model.name, dict(params)))
+        def note(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+            context["noted"] = model.name, dict(params)
+            made.calls.append(context["noted"])
 
         def before(model: Any, **_: Any) -> None:
             made.interrupt("before", model.name)
 
-        def after(model: Any, **_: Any) -> None:
-            made.done.append(made.calls[-1])
+        def after(model: Any, context: dict[str, Any], **_: Any) -> None:
+            made.done.append(context["noted"])
             made.interrupt("after", model.name)
 
         # every client inherits what is registered for its session, also one that a test makes later

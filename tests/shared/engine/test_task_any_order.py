@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any, Literal
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -17,26 +18,27 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shared import clock
+from shared import aws, clock
 from shared.engine import Continue, Failure, NonRetryableError, RetryAfter, Run, Task, Throttle, Timeouts
 from shared.engine.control import Control, Kind
+from shared.engine.gcra import Slots
 from shared.engine.identity import RunId
 from shared.engine.ledger import ledger
 from shared.engine.row import Row
-from tests.dying import dying_at
+from tests.dying import at_call
 from tests.effects import DiedError
 from tests.factories import Greeted, envelope
-from tests.simulated_inbox import SimulatedInbox, Waiting
+from tests.simulated_inbox import SimulatedInbox
 from tests.stack import Stack
 
 Outcome = Literal["done", "fails", "cannot succeed", "waits", "goes on", "dies"]
 OUTCOMES: tuple[Outcome, ...] = ("done", "fails", "cannot succeed", "waits", "goes on", "dies")
-# Where the worker dies: at which call of AWS, before or after it.
-DEATHS = st.none() | st.tuples(st.integers(1, 7), st.sampled_from(["before", "after"]))
+# Where something happens to the worker: at which call of AWS, before or after it.
+POINTS = st.none() | st.tuples(st.integers(1, 7), st.sampled_from(["before", "after"]))
 POLICIES: tuple[dict[str, Any], ...] = (
     {},
     {"timeouts": Timeouts(finish="10m")},
-    {"throttle": Throttle(1, "5m"), "timeouts": Timeouts(start="20m")},
+    {"throttle": Throttle(1, "5m", key="name"), "timeouts": Timeouts(start="20m")},
 )
 _numbers = count()
 
@@ -49,10 +51,9 @@ class OneRun(RuleBasedStateMachine):
         self.stack = stack
         self.event_id = f"any-order-{next(_numbers)}"
         self.run = RunId.of("demo-greet", self.event_id)
-        self.event = envelope(metadata={"id": self.event_id})
+        self.event = envelope(metadata={"id": self.event_id}, data={"name": self.event_id})
         self.outcome: Outcome = "done"
         self.outcome_when_told: Literal["done", "fails", "dies"] = "done"
-        self.meanwhile: Waiting | None = None
         self.works = self.deaths = self.returned = 0
         self.ended: str | None = None
         self.first_done = len(stack.done)
@@ -64,6 +65,10 @@ class OneRun(RuleBasedStateMachine):
         self.task.on_failure(self._be_told)
         self.inbox = SimulatedInbox(self.stack, self.task.handler, most_receives=attempts + 2)
         self.inbox.put(self.event)
+        if (throttle := policies.get("throttle")) is not None:  # another run has the first slot
+            key = throttle.item_key("demo-greet", Greeted(name=self.event_id))
+            slots = Slots(aws.client("dynamodb"), "test_flow")
+            slots.throttle(throttle, key, run="another", now=clock.milliseconds(clock.now()))
 
     @property
     def row(self) -> Row | None:
@@ -73,17 +78,12 @@ class OneRun(RuleBasedStateMachine):
 
     def _work(self, _event: Greeted, run: Run) -> Any:
         row = self.row
-        assert row is not None
-        assert row.status == "running", "no work before the start, or after the end"
-        assert row.is_held(clock.now())
-        assert run.attempt <= self.task.attempts
-        assert self.works == 0, "two work at once"
+        _must(row is not None and row.status == "running", "no work before the start, or after the end")
+        _must(row is not None and row.is_held(clock.now()), "no work without a lease")
+        _must(run.attempt <= self.task.attempts, "no attempt too many")
+        _must(self.works == 0, "one works at a time")
         self.works += 1
         try:
-            if self.meanwhile is not None:
-                message, self.meanwhile = self.meanwhile, None
-                if message in self.inbox.messages:
-                    self.inbox.deliver(message)
             match self.outcome:
                 case "fails":
                     raise ValueError("no")
@@ -101,9 +101,9 @@ class OneRun(RuleBasedStateMachine):
 
     def _be_told(self, _event: Greeted, failure: Failure) -> None:
         row = self.row
-        assert row is not None
-        assert (row.status, row.failure) == (failure.status, "told"), "the news first, and nothing after the end of it"
-        assert failure.run.attempt <= self.task.attempts
+        _must(row is not None and row.status == failure.status, "told of what the row says")
+        _must(row is not None and row.failure == "told", "the news first, and nothing once it is handled")
+        _must(failure.run.attempt <= self.task.attempts, "no attempt too many")
         if self.outcome_when_told == "fails":
             raise ValueError("no")
         if self.outcome_when_told == "dies":
@@ -117,18 +117,26 @@ class OneRun(RuleBasedStateMachine):
         data=st.data(),
         outcome=st.sampled_from(OUTCOMES),
         when_told=st.sampled_from(["done", "fails", "dies"]),
-        death=DEATHS,
+        point=POINTS,
     )
-    def deliver(self, data: st.DataObject, outcome: Outcome, when_told: Any, death: Any) -> None:
+    def deliver(self, data: st.DataObject, outcome: Outcome, when_told: Any, point: Any) -> None:
         message = data.draw(st.sampled_from(self.inbox.messages), "message")
         self.outcome, self.outcome_when_told = outcome, when_told
-        self.meanwhile = data.draw(st.none() | st.sampled_from(self.inbox.messages), "delivered meanwhile")
         if message.visible_at > clock.now():
             self.stack.clock.advance(message.visible_at - clock.now())
-        if death is None:
+
+        def happens(_operation: str) -> None:
+            if other is None:
+                raise DiedError(str(point))
+            if other in self.inbox.messages:
+                self.inbox.deliver(other)
+
+        other = data.draw(st.none() | st.sampled_from(self.inbox.messages), "delivered then, or else the worker dies")
+        if point is None:
             lived = self.inbox.deliver(message)
         else:
-            with dying_at(self.stack, *death):
+            number, when = point
+            with at_call(self.stack, number, when, happens):
                 lived = self.inbox.deliver(message)
         self.deaths += not lived
 
@@ -164,7 +172,6 @@ class OneRun(RuleBasedStateMachine):
         if not hasattr(self, "inbox"):
             return
         self.outcome = self.outcome_when_told = "done"
-        self.meanwhile = None
         self.inbox.put(self.event)  # as the reconciler does for an event whose run has no row
         for _ in range(10):
             self.inbox.work_off(limit=timedelta(days=30))
@@ -202,9 +209,15 @@ class OneRun(RuleBasedStateMachine):
         ]
 
 
+def _must(holds: bool, what: str) -> None:
+    """Fail the test from inside the author's code, where an AssertionError is one failed attempt."""
+    if not holds:
+        pytest.fail(what)
+
+
 def test_a_task_keeps_its_promises(stack: Stack) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call] # it has no annotations
-        lambda: OneRun(stack),
+    run_state_machine_as_test(
+        lambda: OneRun(stack),  # type: ignore[arg-type] # what makes one will do
         settings=settings(
             max_examples=30,
             stateful_step_count=15,
