@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from shared.engine import control
 from shared.engine.dead_letters import put_aside, put_run_aside
-from shared.engine.envelope import Envelope
+from shared.engine.envelope import Envelope, canonical_json
 from shared.engine.errors import NonRetryableError
 from shared.engine.inbox import Redeliver
 from shared.engine.ledger import ledger
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.engine.row import Row
     from shared.events.outcomes import RunEnded
 
-_MESSAGE_LIMIT: Final = 4_000  # characters of an error's message that the ledger keeps
+_MESSAGE_LIMIT: Final = 4_000  # bytes of an error's message, as JSON, that the ledger keeps
 STEP: Final = "on_failure"  # its effects' records are not those of the handler
 OUTCOMES: Final = "nightshift/function."  # a run that fails over such news makes no further news
 
@@ -60,8 +60,19 @@ class Failure:
 
 def describe(error: BaseException, *, attempt: int | None = None) -> dict[str, Any]:
     """Return an error as the ledger holds it: its class's name, its message, and on which attempt it was raised."""
-    message = str(error)[:_MESSAGE_LIMIT].encode(errors="replace").decode()  # what is stored must be Unicode
-    return {"type": type(error).__name__, "message": message} | ({"attempt": attempt} if attempt else {})
+    described = {"type": type(error).__name__, "message": _cut(str(error))}
+    return described | ({"attempt": attempt} if attempt else {})
+
+
+def _cut(message: str) -> str:
+    """Return the beginning of a message, as Unicode that can be stored, in at most `_MESSAGE_LIMIT` bytes of JSON.
+
+    A row's item takes 400 kB, of which its event and its cursor may have 200,000 bytes each.
+    """
+    text = message[:_MESSAGE_LIMIT].encode(errors="replace").decode()
+    while (size := len(canonical_json(text).encode()) - len('""')) > _MESSAGE_LIMIT:
+        text = text[: min(len(text) - 1, len(text) * _MESSAGE_LIMIT // size)]
+    return text
 
 
 def error_of(row: Row) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from shared.engine.envelope import canonical_json
 from shared.engine.failure import Failure, describe, error_of
 from shared.engine.identity import RunId
 from shared.engine.row import Row
@@ -28,6 +31,14 @@ def test_describes_an_error_by_its_class_and_its_message() -> None:
 
 def test_cuts_a_message_that_the_ledger_should_not_hold() -> None:
     assert describe(ValueError("x" * 10_000))["message"] == "x" * 4_000
+
+
+@pytest.mark.parametrize("filling", ["€", '"', "\n", "\x01", "😀", "\ud800"])
+def test_cuts_a_message_to_what_it_takes_as_json(filling: str) -> None:
+    message = describe(ValueError("a" + filling * 4_000))["message"]
+
+    assert message.startswith("a")
+    assert 3_900 < len(canonical_json(message).encode()) <= 4_002
 
 
 def test_describes_an_error_whose_message_is_no_unicode() -> None:

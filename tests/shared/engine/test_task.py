@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
 from pydantic import BaseModel
 
 from shared import aws, clock
 from shared.engine import Continue, NonRetryableError, Run
 from shared.engine.ledger import ledger
-from shared.engine.payloads import incoming
+from shared.engine.payloads import LIMIT, incoming
+from shared.engine.row import key_of
 from tests.factories import Context, Greeted, envelope
 from tests.stack import Stack
 from tests.worker import DONE, KEPT_BACK, Worker
@@ -295,3 +297,17 @@ def test_keeps_a_number_that_json_cannot_write_as_null(stack: Stack) -> None:
     Worker({"ratio": float("nan")}).receives(stack)
 
     assert stack.row("demo-greet").output == {"ratio": None}
+
+
+def test_a_row_holds_the_largest_event_with_the_largest_cursor_and_error(stack: Stack) -> None:
+    largest_event = "x" * (LIMIT - len(envelope(data={"name": ""}, metadata={"id": "i" * 512})) - 100)
+    worker = Worker(Continue("x" * (LIMIT - 2)), ValueError("\n" * 9_000))
+
+    worker.receives(stack, envelope(data={"name": largest_event}, metadata={"id": "i" * 512}))
+    worker.works_off(stack)
+
+    row = stack.row("demo-greet", "i" * 512)
+    assert row.cursor == "x" * (LIMIT - 2)
+    assert row.error is not None
+    item = boto3.client("dynamodb").get_item(TableName="test_ledger", Key=key_of(row.id))["Item"]
+    assert 380_000 < sum(len(name) + len(next(iter(value.values()))) for name, value in item.items()) < 409_600
