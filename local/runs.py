@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from shared.engine.identity import RunId
 
 INDEX = "by-function"
 
@@ -71,16 +70,3 @@ def _queries(table: str, function: str, days: int) -> Iterator[Any]:
             "ExpressionAttributeValues": {":day": {"S": f"{function}#{today - timedelta(days=back)}"}},
             "ScanIndexForward": False,
         }
-
-
-def newest_generation(client: DynamoDBClient, table: str, run: RunId) -> Row | None:
-    """Return the row of the last generation of `run`'s function and event, or None when it never ran."""
-    answer = client.query(
-        TableName=table,
-        KeyConditionExpression="pk = :run",
-        ExpressionAttributeValues={":run": {"S": f"run#{run.uuid}"}},
-        ScanIndexForward=False,
-        Limit=1,
-        ConsistentRead=True,
-    )
-    return row_of(answer["Items"][0]) if answer["Items"] else None

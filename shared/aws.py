@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from shared import garbage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from botocore.exceptions import ClientError
     from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -82,3 +85,12 @@ def forget_clients() -> None:
     """Drop the clients made so far: for a process whose environment changes, as a test's does."""
     _make.cache_clear()
     session.cache_clear()
+
+
+def refused_item(error: ClientError) -> Mapping[str, Any]:
+    """Return the DynamoDB item whose state refused a conditional write; empty where there is none.
+
+    The write asked for it: `ReturnValuesOnConditionCheckFailure="ALL_OLD"`.
+    """
+    item: Mapping[str, Any] = cast("dict[str, Any]", error.response).get("Item", {})  # not in its type
+    return item

@@ -68,3 +68,8 @@ def isoformat(moment: datetime) -> str:
 def milliseconds(moment: datetime) -> int:
     """Return `moment` as milliseconds since 1970-01-01 UTC."""
     return round(moment.timestamp() * 1000)
+
+
+def at_milliseconds(milliseconds: float) -> datetime:
+    """Return the moment that is `milliseconds` after 1970-01-01, in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

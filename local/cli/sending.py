@@ -23,7 +23,6 @@ from local.cli.target import (
     Target,
     find_target,
 )
-from local.runs import newest_generation
 from shared import clock
 from shared.engine.envelope import Envelope
 from shared.engine.identity import RunId
@@ -119,7 +118,7 @@ def fire_schedule(target: Target, schedule: str, at: datetime) -> tuple[RunId, E
         raise CommandError(f"no schedule {schedule!r}: there are {', '.join(names)}") from None
     envelope = Envelope.parse(input_at(wanted["Input"], at))
     run = RunId.of(schedule, envelope.event_id)
-    before = newest_generation(target.client("dynamodb"), target.ledger_table, run)
+    before = Ledger(target.client("dynamodb"), target.ledger_table).newest(run)
     if before is not None:
         run = RunId(run.uuid, before.id.generation + 1)
         envelope = envelope.of_generation(run.generation)

@@ -7,14 +7,16 @@ between a reservation and its note in the ledger leaves a slot unused: the limit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared import aws, clock
+from shared.engine.durations import milliseconds_of
 from shared.engine.policies import RateLimit, Throttle, Timeouts, check_key
 from shared.settings import settings
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from shared.engine.row import Row
     from shared.events.event import Event
 
@@ -88,18 +90,14 @@ class Admission:
         if self.throttle is None:
             return Verdict(now)
         start = self.timeouts.start if self.timeouts else None
-        horizon = None if start is None else _milliseconds(row.time_of("accepted") + start - now)
+        horizon = None if start is None else milliseconds_of(row.time_of("accepted") + start - now)
         slot = slots.throttle(
             self.throttle, self.throttle.item_key(self.function, event), run=run, now=moment, horizon=horizon
         )
         if slot is None:
             return Verdict(now, cancelled=_start_timeout(start))
         # A slot is whole milliseconds: now's own is no reason to wait until its end.
-        return Verdict(datetime.fromtimestamp(slot / 1000, UTC) if slot > moment else now)
-
-
-def _milliseconds(time: timedelta) -> int:
-    return time // timedelta(milliseconds=1)
+        return Verdict(clock.at_milliseconds(slot) if slot > moment else now)
 
 
 def _start_timeout(start: timedelta | None) -> dict[str, Any]:

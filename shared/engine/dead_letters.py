@@ -34,5 +34,4 @@ def put_run_aside(row: Row, error: Mapping[str, object]) -> None:
     Whoever moves it back into the inbox, SQS's own redrive included, starts that generation, and moved back twice it is
     one run. The event as it came would be dropped there: its run is over.
     """
-    body = row.envelope.of_generation(row.id.generation + 1).as_json()
-    put_aside(body, function=row.function, run=str(row.id), error=error)
+    put_aside(row.asked_for_again().as_json(), function=row.function, run=str(row.id), error=error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal
 
 from shared import aws, clock
 from shared.observability import logger
@@ -163,7 +163,7 @@ def _expiration(now: datetime) -> Attribute:
 
 def _refused_by(error: ClientError) -> Record | None:
     """Return the record whose state refused a conditional write, or None when there is none."""
-    item: Mapping[str, Mapping[str, str]] | None = cast("dict[str, Any]", error.response).get("Item")  # not in its type
+    item = aws.refused_item(error)
     return _record_of(item) if item else None
 
 

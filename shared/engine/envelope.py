@@ -106,7 +106,7 @@ class Envelope(BaseModel):
     def event_time(self) -> datetime:
         """When it happened, as the sender says: `metadata.ts`, else the envelope's time; in UTC."""
         if self.detail.metadata.ts is not None:
-            return datetime.fromtimestamp(self.detail.metadata.ts / 1000, UTC)
+            return clock.at_milliseconds(self.detail.metadata.ts)
         return self.time
 
     def of_generation(self, generation: int) -> Self:

@@ -6,8 +6,7 @@ Format: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integra
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +19,9 @@ from shared.engine.ledger import ledger
 from shared.engine.payloads import outgoing
 from shared.observability import log_context, logger
 from shared.settings import settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Ended = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
@@ -52,7 +54,7 @@ class ExecutionEnded(BaseModel):
     @property
     def ended(self) -> datetime:
         """When it ended."""
-        return _moment(self.stop_date)
+        return clock.at_milliseconds(self.stop_date)
 
 
 class StatusChange(BaseModel):
@@ -106,7 +108,7 @@ def record_end(ended: ExecutionEnded) -> bool:
 
 
 def _write(run: RunId, ended: ExecutionEnded) -> bool:
-    started, at = _moment(ended.start_date), ended.ended
+    started, at = clock.at_milliseconds(ended.start_date), ended.ended
     if ended.status == "SUCCEEDED":
         output = None if ended.output is None else json.loads(ended.output)
         return ledger().complete(run, output=outgoing(output), started=started, at=at)
@@ -120,10 +122,6 @@ def _error(ended: ExecutionEnded) -> dict[str, Any]:
     error: dict[str, Any] = {"type": ended.error or kind, "message": message_of(ended.cause) or reason}
     found = failing_step(aws.client("stepfunctions"), ended.execution_arn)
     return error if found is None else error | {"step": found.step, "attempt": found.attempts}
-
-
-def _moment(date: int) -> datetime:
-    return datetime.fromtimestamp(date / 1000, UTC)
 
 
 def _is_untold(run: RunId) -> bool:

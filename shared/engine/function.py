@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic
 
 from shared import clock
@@ -172,7 +172,7 @@ class Function(ABC, Generic[EventType]):
         logger().info("message dropped: the run has ended", extra={"status": row.status})
 
     def _seen_waiting(self, row: Row, delivery: Delivery, *, is_due: bool) -> None:
-        slot = datetime.fromtimestamp(row.slot / 1000, UTC)
+        slot = clock.at_milliseconds(row.slot)
         if slot <= delivery.received_at:
             self._begin(row, delivery)
         elif is_due:

@@ -13,14 +13,14 @@ a slot that is earlier, by as much, than one given before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
+from shared import aws
 from shared.engine.policies import NANOSECONDS, Rate, RateLimit, Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
 
@@ -108,13 +108,8 @@ class Slots:
                 **update,
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            return False, _refused_by(refused)
+            return False, aws.refused_item(refused)
         return True, answer["Attributes"]
-
-
-def _refused_by(error: ClientError) -> Mapping[str, Attribute]:
-    item: Mapping[str, Attribute] = cast("dict[str, Any]", error.response).get("Item", {})  # not in its type
-    return item
 
 
 def _number(value: int) -> Attribute:

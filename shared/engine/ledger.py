@@ -8,8 +8,8 @@ under the time at which the reconciler is to look at it: when what should happen
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from shared import aws, clock
 from shared.engine.row import OPEN, Row, attribute_of, item_of, key_of, open_shard, row_of
@@ -18,13 +18,13 @@ from shared.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
 
     from shared.engine.identity import RunId
 
 CHECK_AFTER: Final = timedelta(minutes=5)  # how long what should happen may be late before the reconciler looks
+
+_OVER: Final = ("check_at", "holder", "lease", "open_shard")  # what a row of which nothing is expected does without
 
 
 class Ledger:
@@ -55,7 +55,7 @@ class Ledger:
         """Write `row` if its run has none. Return None when written, else the row that was there before."""
         item = item_of(row)
         if row.is_unfinished:
-            item["check_at"] = {"S": check_after(max(clock.now(), _moment(row.lease)))}
+            item["check_at"] = {"S": check_after(max(clock.now(), clock.at_milliseconds(row.lease)))}
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -64,7 +64,7 @@ class Ledger:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            return row_of(_refused_by(refused))
+            return row_of(aws.refused_item(refused))
         return None
 
     # --- a worker's hold on a run ---
@@ -181,14 +181,11 @@ class Ledger:
     def failure_handled(self, run: RunId, *, holder: str | None = None) -> bool:
         """Note that the bad end was told to everybody who is to know: the run is over and done with."""
         given: dict[str, Any] = {"failure": ("pending", "told")} | ({"holder": holder} if holder else {})
-        return self._update(
-            run, {"failure": "handled"}, given=given, remove=("check_at", "holder", "lease", "open_shard")
-        )
+        return self._update(run, {"failure": "handled"}, given=given, remove=_OVER)
 
     def failure_given_up(self, run: RunId) -> bool:
         """Note that `on_failure` cannot be called: nobody tries again, unless a person sends the message back."""
-        done_with = ("check_at", "holder", "lease", "open_shard")
-        return self._update(run, {"failure_attempts": 0}, given={"failure": ("pending", "told")}, remove=done_with)
+        return self._update(run, {"failure_attempts": 0}, given={"failure": ("pending", "told")}, remove=_OVER)
 
     def _end(
         self, run: RunId, values: dict[str, Any], holder: str | None, started: datetime | None, at: datetime | None
@@ -236,7 +233,7 @@ class Ledger:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            found = _refused_by(refused)
+            found = aws.refused_item(refused)
             return all(found.get(name) == attributes[f":{name}"] for name in values)
         return True
 
@@ -252,16 +249,6 @@ def _held(holder: str, lease: datetime) -> dict[str, Any]:
 
 def _as_it_is(row: Row) -> dict[str, Any]:
     return {"status": row.status, "lease": row.lease, "holder": row.holder}
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _refused_by(error: ClientError) -> Mapping[str, Attribute]:
-    """Return the item whose state refused a conditional write; empty where there is none."""
-    item: Mapping[str, Attribute] = cast("dict[str, Any]", error.response).get("Item", {})  # not in its type
-    return item
 
 
 def ledger() -> Ledger:

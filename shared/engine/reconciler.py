@@ -7,7 +7,7 @@ always by a message or a write that does no harm when it was not needed: the led
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from shared import aws, clock
@@ -105,7 +105,7 @@ class Reconciler:
             self._drive_on(row, "due", "worker")
 
     def _drive_on(self, row: Row, kind: Kind, finding: Finding) -> None:
-        moved = max(row.time_of("started"), datetime.fromtimestamp(max(row.slot, row.lease) / 1000, UTC))
+        moved = max(row.time_of("started"), clock.at_milliseconds(max(row.slot, row.lease)))
         if not self._may_be_queued(row.function, since=moved):
             control.send(settings().inbox_of(row.function), kind, row.id)
             self._count(finding, row.function)

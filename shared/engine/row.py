@@ -91,6 +91,10 @@ class Row:
         """The event that the run works for, dated no later than its acceptance."""
         return Envelope.parse(self.event)
 
+    def asked_for_again(self) -> Envelope:
+        """Return the event as the message that asks for the generation after this one."""
+        return self.envelope.of_generation(self.id.generation + 1)
+
     def time_of(self, what: Literal["accepted", "started"]) -> datetime:
         """Return when the run was accepted, or started (or accepted, while it has not)."""
         text = self.accepted_at if what == "accepted" else self.started_at or self.accepted_at

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from local.runs import count_ended, list_runs, newest_generation
+from local.runs import count_ended, list_runs
 from local.template.deployment import expand
 from local.template.placement import Placement
 from shared import clock
@@ -110,17 +110,6 @@ def test_lists_each_generation_as_a_run_of_its_own(client: DynamoDBClient) -> No
         add(client, "e", generation=generation, ago=timedelta(minutes=3 - generation))
 
     assert [row.id.generation for row in list_runs(client, TABLE, ["f"])] == [2, 1, 0]
-
-
-def test_knows_the_newest_generation_of_a_run(client: DynamoDBClient) -> None:
-    for generation in (0, 2, 10):
-        add(client, "e", generation=generation)
-
-    newest = newest_generation(client, TABLE, RunId.of("f", "e", 2))
-
-    assert newest is not None
-    assert newest.id == RunId.of("f", "e", 10)
-    assert newest_generation(client, TABLE, RunId.of("f", "another")) is None
 
 
 def test_reads_on_where_a_page_of_the_index_is_full(client: DynamoDBClient) -> None:

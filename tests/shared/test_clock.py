@@ -79,3 +79,9 @@ def test_milliseconds_come_back_as_they_went(milliseconds: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
     assert clock.milliseconds(moment) == milliseconds
+
+
+def test_reads_back_the_milliseconds_that_it_wrote() -> None:
+    moment = datetime(2026, 3, 29, 1, 2, 3, 456_000, tzinfo=UTC)
+
+    assert clock.at_milliseconds(clock.milliseconds(moment)) == moment

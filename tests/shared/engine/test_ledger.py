@@ -127,3 +127,14 @@ def test_shows_what_the_command_line_promises(stack: Stack) -> None:
 
 def test_counts_every_status_as_open_or_ended() -> None:
     assert OPEN == ("accepted", "waiting", "running")
+
+
+def test_knows_the_newest_generation_of_a_run(stack: Stack) -> None:
+    for generation in (0, 2, 10):
+        ledger().create(row(id=RunId(RUN.uuid, generation)))
+
+    newest = ledger().newest(RunId(RUN.uuid, 2))
+
+    assert newest is not None
+    assert newest.id == RunId(RUN.uuid, 10)
+    assert ledger().newest(RunId.of("demo", "another")) is None
