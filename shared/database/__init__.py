@@ -4,8 +4,9 @@ What is named here is imported when it is first used: SQLAlchemy is a third of a
 run, drops a duplicate or refuses a message does not need it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from shared.late_imports import names_of
 
 if TYPE_CHECKING:
     from shared.database import migrate, tables
@@ -28,20 +29,14 @@ __all__ = [
     "transaction",
 ]
 
-_HOMES: Final = {
-    "connection": ("configure", "transaction"),
-    "credentials": ("Credentials", "CredentialsError"),
-    "deletion": ("Chunk", "Expired", "Pace", "delete_in_chunks"),
-    "errors": ("DatabaseUnavailableError",),
-    "migrate": ("migrate",),
-    "tables": ("tables",),
-}
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:  # https://peps.python.org/pep-0562/
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module(f"{__name__}.{_HOME_OF[name]}")
-    found = globals()[name] = home if name == _HOME_OF[name] else getattr(home, name)
-    return found
+__getattr__ = names_of(
+    __name__,
+    {
+        "connection": ("configure", "transaction"),
+        "credentials": ("Credentials", "CredentialsError"),
+        "deletion": ("Chunk", "Expired", "Pace", "delete_in_chunks"),
+        "errors": ("DatabaseUnavailableError",),
+        "migrate": ("migrate",),
+        "tables": ("tables",),
+    },
+)

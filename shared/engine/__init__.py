@@ -4,8 +4,9 @@ A function is a `Task` (one handler) or a `Workflow` (steps in a state machine);
 What is named here is imported when it is first used: a task's cold start does not pay for what only workflows need.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from shared.late_imports import names_of
 
 if TYPE_CHECKING:
     from shared.engine.effects import EffectUnknownError, once
@@ -34,21 +35,16 @@ __all__ = [
     "once",
 ]
 
-_HOMES: Final = {
-    "effects": ("EffectUnknownError", "once"),
-    "errors": ("Continue", "NonRetryableError", "RetryAfter"),
-    "failure": ("Failure",),
-    "policies": ("RateLimit", "Throttle", "Timeouts"),
-    "run": ("Run",),
-    "sending": ("emit", "fan_out"),
-    "task": ("Task",),
-    "workflow": ("Workflow",),
-}
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:  # https://peps.python.org/pep-0562/
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    return found
+__getattr__ = names_of(
+    __name__,
+    {
+        "effects": ("EffectUnknownError", "once"),
+        "errors": ("Continue", "NonRetryableError", "RetryAfter"),
+        "failure": ("Failure",),
+        "policies": ("RateLimit", "Throttle", "Timeouts"),
+        "run": ("Run",),
+        "sending": ("emit", "fan_out"),
+        "task": ("Task",),
+        "workflow": ("Workflow",),
+    },
+)
